@@ -1,0 +1,17 @@
+"use strict";
+
+/** @type {import("jest").Config} */
+module.exports = {
+  testEnvironment: "node",
+  // Everything under __tests__ counts as a suite unless told otherwise; helpers and benchmarks are none.
+  testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
+  // Throw-away projects and build output are no part of the sources.
+  modulePathIgnorePatterns: ["<rootDir>/\\.build/", "<rootDir>/\\.ci/", "<rootDir>/dist/"],
+  // Examples and documents name the package; here they get its sources, so that no test depends on a build.
+  moduleNameMapper: {
+    "^asynchttpserver$": "<rootDir>/lib/index.ts",
+    "^asynchttpserver/testing$": "<rootDir>/lib/testing/index.ts",
+  },
+  // The tests are transpiled only; `npm run typecheck` checks their types.
+  transform: { "\\.ts$": ["ts-jest", { tsconfig: "<rootDir>/__tests__/tsconfig.json" }] },
+};

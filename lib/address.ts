@@ -1,0 +1,63 @@
+import { connect, type AddressInfo, type ListenOptions, type Server } from "node:net";
+import { systemError } from "./errors";
+import { invalid } from "./options";
+
+/** Where to listen: a port of an interface, or the path of a Unix socket (port 0). */
+export function listenOptions(port: number, address: string, reusePort: boolean): ListenOptions {
+  if (typeof port !== "number") throw invalid(TypeError, "the port must be a number", port);
+  if (!(Number.isInteger(port) && port >= 0 && port <= 65_535)) {
+    throw invalid(RangeError, "the port must be a whole number from 0 to 65535", port);
+  }
+  if (typeof address !== "string") throw invalid(TypeError, "the address must be a string", address);
+  if (isPath(address)) {
+    if (port !== 0) throw invalid(RangeError, `the port of the Unix socket ${address} must be 0`, port);
+    return { path: address };
+  }
+  const options: ListenOptions & { reusePort?: boolean } = { port };
+  if (address !== "") options.host = address;
+  if (reusePort) options.reusePort = true;
+  return options;
+}
+
+/** No interface has a slash in its address; a Windows pipe has backslashes. */
+function isPath(address: string): boolean {
+  return address.includes("/") || address.startsWith("\\\\");
+}
+
+/** Binds; settles when that is done or the system refuses. */
+export async function bind(server: Server, options: ListenOptions): Promise<void> {
+  const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    const done = (cause?: NodeJS.ErrnoException): void => {
+      server.removeListener("error", done);
+      server.removeListener("listening", done);
+      resolve(cause);
+    };
+    server.on("error", done);
+    server.on("listening", done);
+    server.listen(options);
+  });
+  if (error === undefined) return;
+  const { path } = options;
+  const stale = error.code === "EADDRINUSE" && path !== undefined && (await isStale(path));
+  throw systemError(error, stale ? `: nobody listens on this socket any more, delete the file ${path} first` : "");
+}
+
+/** Is the file of a Unix socket left over from a process that is gone? */
+function isStale(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.on("connect", () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+  });
+}
+
+/** The URL under which a client on this machine reaches what was bound. */
+export function urlOf(bound: AddressInfo | string, scheme: "http" | "https"): string {
+  if (typeof bound === "string") return `unix:${bound}`;
+  const { address, port } = bound;
+  if (address === "::" || address === "0.0.0.0") return `${scheme}://127.0.0.1:${port}`;
+  return `${scheme}://${address.includes(":") ? `[${address}]` : address}:${port}`;
+}

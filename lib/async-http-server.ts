@@ -1,0 +1,464 @@
+import * as http from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import type { SecureContextOptions } from "node:tls";
+import { inspect } from "node:util";
+import { AcceptQueue } from "./accept-queue";
+import { bind, listenOptions, urlOf } from "./address";
+import { CallbackErrors } from "./callback-errors";
+import { Connection, type Acceptor } from "./connection";
+import { Descriptors } from "./descriptors";
+import { withCode } from "./errors";
+import { Exchange } from "./exchange";
+import { readHead, statusOfParseError } from "./framing";
+import { Incoming } from "./incoming";
+import { checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type WaitOptions } from "./options";
+import type { Request } from "./request";
+import { describeSituation, History } from "./situation";
+import { setTimeout } from "./timers";
+import { Wait } from "./wait";
+
+/** A callback that is given a request. What it returns is waited for only to learn of its failure. */
+export type RequestCallback = (request: Request) => unknown;
+
+/** Our own defaults for Node's options; the caller's go on top. */
+const HTTP_DEFAULTS: http.ServerOptions = {
+  // Longer than the 60 s for which nginx and most balancers keep an idle connection, so that they end it, not we.
+  keepAliveTimeout: 65_000,
+  // How exact the two timeouts below Node's defaults (60 s for a head, 300 s for a request) are.
+  connectionsCheckingInterval: 5_000,
+};
+/** Milliseconds that a client may leave an answer lying, `server.node.timeout`. */
+const SEND_TIMEOUT = 120_000;
+/** Milliseconds between two looks at the descriptors while they are short. */
+const DESCRIPTORS_PAUSE = 50;
+
+/**
+ * Makes a server that does not listen yet.
+ *
+ * @param options every one has a default
+ * @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`, Error `ERR_UNSUPPORTED`
+ *
+ * @example
+ * import { newAsyncHttpServer, Http200 } from "asynchttpserver";
+ * import assert from "node:assert";
+ *
+ * const server = newAsyncHttpServer({ maxBody: 1024 });
+ * void server.serve(0, (request) => request.respond(Http200, `Hello ${request.body}`));
+ * const response = await fetch(server.url, { method: "POST", body: "World" });
+ * assert.equal(await response.text(), "Hello World");
+ * await server.close();
+ *
+ * @see Nim's `asynchttpserver.newAsyncHttpServer`
+ */
+export function newAsyncHttpServer(options: AsyncHttpServerOptions = {}): AsyncHttpServer {
+  return new AsyncHttpServer(options);
+}
+
+/**
+ * An HTTP server that is asked for its requests: Nim's `AsyncHttpServer`.
+ *
+ * @see {@link newAsyncHttpServer}
+ */
+export class AsyncHttpServer {
+  /** Node's server underneath, for what this class does not have. */
+  readonly node: http.Server;
+
+  readonly #maxBody: number;
+  readonly #reusePort: boolean;
+  readonly #scheme: "http" | "https";
+  readonly #onError: AsyncHttpServerOptions["onError"];
+
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #queue = new AcceptQueue();
+  readonly #errors = new CallbackErrors();
+  readonly #history = new History();
+  readonly #descriptors = new Descriptors(() => this.#connections.size);
+
+  #listening: Promise<void> | undefined = undefined;
+  #closing: Promise<void> | undefined = undefined;
+  #closed = false;
+  /** Settles `serve`, if there is one. */
+  #served: (() => void) | undefined = undefined;
+
+  /** @internal */
+  constructor(options: AsyncHttpServerOptions) {
+    checkOptions(options);
+    this.#maxBody = options.maxBody ?? 8_388_608;
+    this.#reusePort = options.reusePort ?? false;
+    this.#scheme = options.tls === undefined ? "http" : "https";
+    this.#onError = options.onError;
+    this.node = createNodeServer(options.http, options.tls);
+    this.#wire();
+  }
+
+  /**
+   * Starts to listen.
+   *
+   * @param port 0 takes a free one, see `getPort` and `url`
+   * @param address the interface; default `127.0.0.1`, so that nobody else on the network gets in; `""` is every
+   *   interface, as in Nim; with port 0, a path (one with a slash) is a Unix socket
+   * @returns settles when the port is bound
+   * @throws as a rejection: the system's error (`EADDRINUSE`, `EACCES`, …), RangeError or TypeError
+   *   `ERR_INVALID_ARGUMENT`, Error `ERR_SERVER_ALREADY_LISTENING`
+   *
+   * @example
+   * import { newAsyncHttpServer } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * await server.listen(0);
+   * assert.equal(server.url, `http://127.0.0.1:${server.getPort()}`);
+   * await server.close();
+   *
+   * @see Nim's `asynchttpserver.listen`
+   */
+  async listen(port: number, address = "127.0.0.1"): Promise<void> {
+    const options = listenOptions(port, address, this.#reusePort);
+    while (this.#closing !== undefined) await this.#closing;
+    if (this.#listening !== undefined) {
+      throw withCode("ERR_SERVER_ALREADY_LISTENING", new Error("the server listens already: close it first"));
+    }
+    this.#closed = false;
+    this.#listening = bind(this.node, options);
+    try {
+      await this.#listening;
+    } catch (error) {
+      this.#listening = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the port that the server listens on; 0 for a Unix socket.
+   *
+   * @throws Error `ERR_SERVER_NOT_LISTENING`
+   *
+   * @example
+   * import { newAsyncHttpServer } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * assert.throws(() => server.getPort(), { code: "ERR_SERVER_NOT_LISTENING" });
+   * await server.listen(0);
+   * assert(server.getPort() > 0);
+   * await server.close();
+   *
+   * @see Nim's `asynchttpserver.getPort`
+   */
+  getPort(): number {
+    const bound = this.#address();
+    return typeof bound === "string" ? 0 : bound.port;
+  }
+
+  /**
+   * Where a client on this machine reaches the server, ready for `fetch`: `http://127.0.0.1:49152`.
+   *
+   * The address is the one that was bound, never `localhost`, which may mean `::1`. For a Unix socket `unix:` and its path.
+   *
+   * @throws Error `ERR_SERVER_NOT_LISTENING`
+   */
+  get url(): string {
+    return urlOf(this.#address(), this.#scheme);
+  }
+
+  /**
+   * Tells whether the process has descriptors left for one more request.
+   *
+   * @param assumedDescriptorsPerRequest how many the request may open; below 0 the answer is always yes; default 5
+   * @returns whether the open ones and those together stay below the process's limit, or below
+   *   `nimMaxDescriptorsFallback` where that cannot be read
+   *
+   * @see Nim's `asynchttpserver.shouldAcceptRequest`
+   */
+  shouldAcceptRequest(assumedDescriptorsPerRequest = 5): boolean {
+    return assumedDescriptorsPerRequest < 0 || this.#descriptors.haveRoomFor(assumedDescriptorsPerRequest);
+  }
+
+  /**
+   * Waits for the next complete request, in the order in which they became complete; several waits are served first
+   * come, first served. A wait that is rejected loses no request: the next one gets it.
+   *
+   * Nim's form, with a callback, hands the request to it and settles at once, so that the loop around it goes on; it
+   * never waits for the callback. If a callback fails and there is no `onError`, the wait of the loop is rejected with
+   * its error, or the next one.
+   *
+   * @param callback is given the request
+   * @param wait `timeout` in milliseconds, `signal`
+   * @returns the request; with a callback, nothing
+   * @throws as a rejection: TimeoutError `ERR_ACCEPT_TIMEOUT` that tells what has arrived, the signal's reason,
+   *   `ERR_SERVER_CLOSED`, `ERR_SERVER_NOT_LISTENING`, or the error of a callback
+   *
+   * @example
+   * import { newAsyncHttpServer, Http200 } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * await server.listen(0);
+   * const reply = fetch(server.url, { method: "PUT", body: "1" });
+   * const request = await server.acceptRequest({ timeout: 1000 });
+   * assert.equal(request.reqMethod, "PUT");
+   * await request.respond(Http200);
+   * assert.equal((await reply).status, 200);
+   * await server.close();
+   *
+   * @see Nim's `asynchttpserver.acceptRequest`
+   */
+  acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
+  acceptRequest(wait?: WaitOptions): Promise<Request>;
+  acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
+    if (typeof first !== "function") return this.#accept(false, first, requestOf);
+    return this.#accept(true, second, (exchange) => this.#run(first, exchange, this.#tellLoop));
+  }
+
+  /**
+   * Listens, then hands every request to the callback; none waits for another.
+   *
+   * The error of a callback goes to `onError`, or else is printed to stderr and kept for `close`.
+   *
+   * @param port as for `listen`; without it the server must listen already
+   * @param callback is given each request
+   * @param address as for `listen`
+   * @param assumedDescriptorsPerRequest 0 or more: accept only while `shouldAcceptRequest` says so; default -1
+   * @returns settles when the server is closed
+   * @throws as a rejection: what `listen` throws, Error `ERR_ALREADY_SERVING`
+   *
+   * @example
+   * import { newAsyncHttpServer, Http200 } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * await server.listen(0);
+   * const serving = server.serve((request) => request.respond(Http200, request.url.path));
+   * assert.equal(await (await fetch(`${server.url}/a`)).text(), "/a");
+   * await server.close();
+   * await serving;
+   *
+   * @see Nim's `asynchttpserver.serve`
+   */
+  serve(port: number, callback: RequestCallback, address?: string, assumedDescriptorsPerRequest?: number): Promise<void>;
+  serve(callback: RequestCallback): Promise<void>;
+  async serve(
+    first: number | RequestCallback,
+    second?: RequestCallback,
+    address?: string,
+    assumedDescriptorsPerRequest = -1,
+  ): Promise<void> {
+    const callback = typeof first === "function" ? first : second;
+    if (typeof callback !== "function") throw invalid(TypeError, "serve needs a callback", callback);
+    if (this.#served !== undefined) {
+      throw withCode("ERR_ALREADY_SERVING", new Error("the server is served already: close it first"));
+    }
+    if (typeof first !== "function") await this.listen(first, address);
+    this.#checkOpen();
+    const run = (exchange: Exchange): void => this.#run(callback, exchange, this.#tellServer);
+    const closed = new Promise<void>((resolve) => (this.#served = resolve));
+    if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
+    else void this.#serveWithin(assumedDescriptorsPerRequest, run);
+    return closed;
+  }
+
+  /**
+   * Stops listening and ends everything, within milliseconds, whatever the clients do.
+   *
+   * Waits for requests are rejected with `ERR_SERVER_CLOSED`, `serve` settles, iterators end. Answers whose `respond`
+   * has settled are delivered; every other connection is cut. Calling it twice, before `listen` or during it, is fine,
+   * and the server can listen again.
+   *
+   * @returns settles when the port is free and every connection closed
+   * @throws as a rejection, once: the error of a callback that nobody was told of; an AggregateError of several
+   *
+   * @see Nim's `asynchttpserver.close`
+   */
+  async close(): Promise<void> {
+    this.#closing ??= this.#shut();
+    await this.#closing;
+    this.#closing = undefined;
+    this.#errors.throwAll();
+  }
+
+  /**
+   * Iterates over the requests as they are accepted; ends when the server is closed.
+   *
+   * A loop that awaits its answers serves one request after the other; `serve` serves them side by side.
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Request> {
+    return {
+      next: () => this.#accept(false, undefined, resultOf).catch(endIfClosed),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+    };
+  }
+
+  /** A request has arrived whole. @internal */
+  protected arrived(_request: Request): void {}
+
+  /** Shows the error of a callback under `serve`, because a prototype may never call `close`. @internal */
+  protected print(error: unknown, request: Request): void {
+    const { reqMethod, url } = request;
+    process.stderr.write(`asynchttpserver: the callback failed for ${reqMethod} ${String(url)}\n${inspect(error)}\n`);
+  }
+
+  #address(): AddressInfo | string {
+    const bound = this.node.address();
+    if (bound === null) throw withCode("ERR_SERVER_NOT_LISTENING", new Error("the server does not listen: await listen first"));
+    return bound;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed"));
+    if (this.#listening === undefined) this.#address();
+  }
+
+  #accept<T>(loop: boolean, wait: WaitOptions | undefined, use: (exchange: Exchange) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#checkOpen();
+      if (wait !== undefined) {
+        checkWait(wait);
+        if (wait.signal?.aborted === true) return reject(wait.signal.reason as Error);
+      }
+      if (loop && this.#errors.length > 0) return reject(this.#errors.takeFirst() as Error);
+      const exchange = this.#queue.take();
+      if (exchange !== undefined) return resolve(use(exchange));
+      const waiter = new Wait(loop, use, resolve, reject);
+      const place = this.#queue.wait(waiter);
+      if (wait !== undefined) waiter.limit(wait, this.#queue, place, () => this.#situation());
+    });
+  }
+
+  /** Gives a request to a callback; whatever becomes of it, this neither throws nor waits. */
+  #run(callback: RequestCallback, exchange: Exchange, tell: (error: unknown, request: Request) => void): void {
+    const request = requestOf(exchange);
+    const failed = (error: unknown): void => {
+      exchange.fail();
+      if (this.#onError === undefined) return tell(error, request);
+      try {
+        this.#onError(error, request);
+      } catch (second) {
+        tell(second, request);
+      }
+    };
+    try {
+      const result = callback(request) as Partial<PromiseLike<unknown>> | undefined | null;
+      if (typeof result?.then === "function") result.then(undefined, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  readonly #tellLoop = (error: unknown): void => {
+    if (!this.#queue.failLoop(error)) this.#errors.keep(error);
+  };
+
+  readonly #tellServer = (error: unknown, request: Request): void => {
+    this.print(error, request);
+    this.#errors.keep(error);
+  };
+
+  async #serveWithin(assumedDescriptors: number, run: (exchange: Exchange) => void): Promise<void> {
+    while (!this.#closed) {
+      if (this.shouldAcceptRequest(assumedDescriptors)) await this.#accept(false, undefined, run).catch(ignore);
+      else await new Promise((resolve) => setTimeout(resolve, DESCRIPTORS_PAUSE));
+    }
+  }
+
+  async #shut(): Promise<void> {
+    await this.#listening?.catch(ignore);
+    this.#listening = undefined;
+    this.#closed = true;
+    this.#queue.failAll(() => withCode("ERR_SERVER_CLOSED", new Error("the server was closed while this call waited")));
+    this.#queue.serve(undefined);
+    const closed = new Promise((resolve) => this.node.close(resolve));
+    for (const connection of this.#connections.values()) connection.close();
+    await closed;
+    this.#served?.();
+    this.#served = undefined;
+  }
+
+  #situation(): string {
+    const open = [...this.#connections.values()].flatMap((connection) => connection.exchanges);
+    return describeSituation(this.url, this.#connections.size, open, this.#history);
+  }
+
+  #wire(): void {
+    const { node } = this;
+    const acceptor: Acceptor = {
+      offer: (exchange) => {
+        this.arrived(exchange.request);
+        this.#queue.offer(exchange);
+      },
+      wants: (exchange) => this.#queue.wants(exchange),
+      withdraw: (exchange) => this.#queue.withdraw(exchange),
+      finished: (exchange) => this.#history.add(exchange),
+    };
+    node.timeout = SEND_TIMEOUT;
+    // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
+    node.maxHeadersCount = 0;
+    // RFC 9112 9.3: a client that shuts its sending side still reads the answer. Node's own switch for it.
+    Object.assign(node, { httpAllowHalfOpen: true });
+
+    // An accept that fails, as with EMFILE, ends that connection, not the process.
+    node.on("error", ignore);
+    node.on(this.#scheme === "http" ? "connection" : "secureConnection", (socket: Socket) => {
+      this.#connections.set(socket, new Connection(socket, acceptor));
+      this.#descriptors.opened();
+      socket.once("close", () => this.#connections.delete(socket));
+    });
+    const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean, refusal = 0): void => {
+      const connection = this.#connections.get(raw.socket);
+      if (connection === undefined) return;
+      const head = readHead(raw, this.#maxBody);
+      if (head.refusal === 0) head.refusal = refusal;
+      if (head.close) response.shouldKeepAlive = false;
+      const exchange = new Exchange(raw as Incoming, response, connection, head, this.#maxBody, expects);
+      connection.receive(exchange, !response.shouldKeepAlive);
+    };
+    node.on("request", (raw, response) => receive(raw, response, false));
+    node.on("checkContinue", (raw, response) => receive(raw, response, true));
+    node.on("checkExpectation", (raw, response) => receive(raw, response, false, 417));
+    node.on("clientError", (error, socket) => {
+      const connection = this.#connections.get(socket as Socket);
+      if (connection === undefined) socket.destroy();
+      else connection.fail(statusOfParseError(error));
+    });
+    node.on("timeout", (socket) => this.#connections.get(socket)?.silent());
+  }
+}
+
+export interface AsyncHttpServer {
+  /** Closes the server at the end of an `await using` block; defined where `Symbol.asyncDispose` is. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+// jsdom has no such symbol on Node 20 and 22, and a method must not end up under the name "undefined".
+if (typeof Symbol.asyncDispose === "symbol") {
+  Object.defineProperty(AsyncHttpServer.prototype, Symbol.asyncDispose, {
+    configurable: true,
+    writable: true,
+    value(this: AsyncHttpServer): Promise<void> {
+      return this.close();
+    },
+  });
+}
+
+function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
+  const options = { ...HTTP_DEFAULTS, ...given, requireHostHeader: false, IncomingMessage: Incoming };
+  if (tls === undefined) return http.createServer(options);
+  // Loaded only where it is used: it doubles the time that the package takes to load.
+  const https = require("node:https") as typeof import("node:https");
+  return https.createServer({ ...options, ...tls }) as unknown as http.Server;
+}
+
+function requestOf(exchange: Exchange): Request {
+  exchange.accepted = true;
+  return exchange.request;
+}
+
+function resultOf(exchange: Exchange): IteratorResult<Request> {
+  return { done: false, value: requestOf(exchange) };
+}
+
+function endIfClosed(error: unknown): IteratorResult<Request> {
+  if ((error as { code?: unknown }).code === "ERR_SERVER_CLOSED") return { done: true, value: undefined };
+  throw error;
+}
+
+function ignore(): void {}

@@ -1,0 +1,34 @@
+/** How many errors are kept for `close()`; of those beyond it only the number is known. */
+const KEPT = 100;
+
+/** Errors of callbacks that nobody has been told of yet. Each leaves once. */
+export class CallbackErrors {
+  #kept: unknown[] = [];
+  #beyond = 0;
+
+  keep(error: unknown): void {
+    if (this.#kept.length < KEPT) this.#kept.push(error);
+    else this.#beyond++;
+  }
+
+  get length(): number {
+    return this.#kept.length;
+  }
+
+  /** The oldest one, for the loop that asks next. */
+  takeFirst(): unknown {
+    return this.#kept.shift();
+  }
+
+  /** Throws what is left: one error itself, several together. */
+  throwAll(): void {
+    const errors = this.#kept;
+    const beyond = this.#beyond;
+    this.#kept = [];
+    this.#beyond = 0;
+    if (errors.length === 0) return;
+    if (errors.length === 1 && beyond === 0) throw errors[0];
+    const more = beyond === 0 ? "" : `, of which the first ${KEPT} are here`;
+    throw new AggregateError(errors, `${errors.length + beyond} request callbacks failed${more}`);
+  }
+}

@@ -1,0 +1,58 @@
+import type { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+import { types } from "node:util";
+import { withCode } from "./errors";
+
+/**
+ * What an answer can carry: text (sent as UTF-8), bytes, or a source that yields either as it goes.
+ *
+ * @example
+ * import { newAsyncHttpServer, Http200, type Content } from "asynchttpserver";
+ * import assert from "node:assert";
+ *
+ * const server = newAsyncHttpServer();
+ * const contents: Content[] = ["text", new Uint8Array([0x68, 0x69]), (async function* () { yield "piece by piece"; })()];
+ * void server.serve(0, (request) => request.respond(Http200, contents.shift()));
+ * assert.equal(await (await fetch(server.url)).text(), "text");
+ * assert.equal(await (await fetch(server.url)).text(), "hi");
+ * assert.equal(await (await fetch(server.url)).text(), "piece by piece");
+ * await server.close();
+ */
+export type Content =
+  | string
+  | ArrayBufferView
+  | ArrayBuffer
+  | Readable
+  | ReadableStream
+  | AsyncIterable<string | Uint8Array>;
+
+export type Source = AsyncIterable<string | Uint8Array>;
+
+/** Reduces content to text, bytes or a source; realm-safe, so that a test environment's own `Uint8Array` will do. */
+export function normalize(content: unknown): string | Buffer | Source {
+  if (typeof content === "string") return content;
+  if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  if (types.isAnyArrayBuffer(content)) return Buffer.from(content);
+  if (typeof content === "object" && content !== null && Symbol.asyncIterator in content) return content as Source;
+  throw withCode(
+    "ERR_INVALID_ARGUMENT",
+    new TypeError(
+      "the content must be a string, bytes, a stream or an async iterable (an object wants JSON.stringify first), " +
+        `got ${content === null ? "null" : typeof content}`,
+    ),
+  );
+}
+
+export function isSource(content: string | Buffer | Source): content is Source {
+  return typeof content === "object" && !Buffer.isBuffer(content);
+}
+
+/** Lets go of a source that will not be read to its end: a stream is destroyed, a generator's `return` runs. */
+export function release(source: Source, iterator?: AsyncIterator<unknown>): void {
+  const stream = source as { destroy?(): void };
+  if (typeof stream.destroy === "function") stream.destroy();
+  const returned = (iterator ?? source[Symbol.asyncIterator]()).return?.();
+  returned?.then(undefined, ignore);
+}
+
+function ignore(): void {}

@@ -1,0 +1,301 @@
+import { validateHeaderName, validateHeaderValue, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { BodyBuffer, emptyBody } from "./body";
+import { isSource, normalize, release, type Content, type Source } from "./content";
+import { withCode } from "./errors";
+import type { Place } from "./fifo";
+import type { Head } from "./framing";
+import type { HeadersInit } from "./http-headers";
+import type { BodySink, Incoming } from "./incoming";
+import { Departure, pump } from "./pump";
+import { Request, type RequestSource } from "./request";
+import { decideReply, interimHead, isInterim, type Reply } from "./reply";
+
+/** The connection of an exchange, as far as the exchange needs it. */
+export interface Line {
+  readonly socket: Socket;
+  /** The client's address. */
+  readonly hostname: string;
+  /** More of the body has arrived than is taken unasked: may the reading go on? */
+  mayRead(exchange: Exchange): boolean;
+  /** The last byte of the request has arrived. */
+  requestComplete(exchange: Exchange): void;
+  /** The body is longer than `maxBody`. */
+  bodyTooLong(exchange: Exchange): void;
+  /** The answer is with the operating system. */
+  answerFinished(exchange: Exchange): void;
+}
+
+/** Bytes of a body that are taken while nobody waits for requests; then TCP holds the client back. */
+const UNASKED_BODY = 65_536;
+
+/** The answer: none yet, status line and headers, or everything handed to Node. */
+const NONE = 0;
+const HEAD = 1;
+const WHOLE = 2;
+
+/** A response that knows its exchange, so that one `'finish'` listener serves them all. */
+interface Answering extends ServerResponse {
+  exchange: Exchange;
+}
+
+function onFinish(this: Answering): void {
+  this.exchange.finish();
+}
+
+/** One request on a connection and the answer to it. */
+export class Exchange implements BodySink, RequestSource {
+  readonly raw: Incoming;
+  readonly response: ServerResponse;
+  readonly line: Line;
+  /** The status with which the library answers instead of handing the request out, or 0. */
+  refusal: number;
+  /** Has the whole request arrived? */
+  complete: boolean;
+  body: Buffer = emptyBody;
+  /** Bytes that came behind an upgrade request. */
+  upgradeHead: Buffer = emptyBody;
+  /** Its place among the requests that nobody has accepted yet. */
+  place: Place<Exchange> | undefined = undefined;
+  /** Was it handed to whoever answers it? */
+  accepted = false;
+  /** The final status that was sent, or 0. */
+  status = 0;
+  /** Does the client hold the body back until it is told to go on? */
+  expectsContinue: boolean;
+
+  readonly #maxBody: number;
+  readonly #announced: number;
+  #buffer: BodyBuffer | undefined = undefined;
+  #answer = NONE;
+  #reply: Reply | undefined = undefined;
+  #gone = false;
+  #settle: (() => void) | undefined = undefined;
+  #abort: AbortController | undefined = undefined;
+  #request: Request | undefined = undefined;
+  #departure: Departure | undefined = undefined;
+
+  constructor(raw: Incoming, response: ServerResponse, line: Line, head: Head, maxBody: number, expects: boolean) {
+    this.raw = raw;
+    this.response = response;
+    this.line = line;
+    this.refusal = head.refusal;
+    this.complete = head.length === 0;
+    this.expectsContinue = expects;
+    this.#maxBody = maxBody;
+    this.#announced = head.length;
+    raw.sink = this;
+  }
+
+  /** Bytes of the body so far, and how many were announced (-1: only the end tells). */
+  get progress(): { arrived: number; announced: number } {
+    return { arrived: this.#buffer?.length ?? this.body.length, announced: this.#announced };
+  }
+
+  /** Was the whole answer handed to Node? */
+  get answered(): boolean {
+    return this.#answer === WHOLE;
+  }
+
+  /** The request as its user sees it. */
+  get request(): Request {
+    return (this.#request ??= new Request(this));
+  }
+
+  /** Aborted when the client goes away before the answer is whole. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#gone && this.#answer !== WHOLE) this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  /** It is this request's turn and somebody waits for requests: its body is asked for. */
+  read(): void {
+    if (this.expectsContinue) {
+      this.expectsContinue = false;
+      this.response.writeContinue();
+    }
+    this.line.socket.resume();
+  }
+
+  data(chunk: Buffer): boolean {
+    if (this.refusal !== 0) return true;
+    const buffer = (this.#buffer ??= new BodyBuffer(this.#announced));
+    if (buffer.length + chunk.length > this.#maxBody) {
+      this.#buffer = undefined;
+      this.refusal = 413;
+      this.line.bodyTooLong(this);
+      return true;
+    }
+    buffer.append(chunk);
+    return buffer.length < UNASKED_BODY || this.line.mayRead(this);
+  }
+
+  end(): void {
+    if (this.complete || this.refusal !== 0) return;
+    this.complete = true;
+    if (this.#buffer !== undefined) {
+      this.body = this.#buffer.take();
+      this.#buffer = undefined;
+    }
+    this.line.requestComplete(this);
+  }
+
+  /** Sends an answer; see `Request.respond`. */
+  respond(code: number, given: Content, init: HeadersInit | undefined): Promise<void> {
+    const content = normalize(given);
+    if (isInterim(code)) return this.#respondInterim(code, init);
+    const size = typeof content === "string" ? Buffer.byteLength(content) : isSource(content) ? -1 : content.length;
+    if (this.#answer === HEAD) this.#checkSentHead(code, init);
+    else this.#writeHead(code, init, size);
+    this.#answer = WHOLE;
+    if (isSource(content)) return this.#respondWithSource(content);
+    if (this.#gone) return Promise.resolve();
+
+    const { hasContent, length } = this.#reply!;
+    this.#watchFinish();
+    if (!hasContent || size === 0) this.response.end();
+    // RFC 9112 6.3: what goes beyond the promised length would be read as the next answer.
+    else if (length >= 0 && size > length) this.response.end(Buffer.from(content as string).subarray(0, length));
+    // ASCII goes out in one write with the head; as UTF-8 that write would change the head's own bytes.
+    else if (typeof content === "string" && size === content.length) this.response.end(content, "latin1");
+    else this.response.end(typeof content === "string" ? Buffer.from(content) : content);
+    if (hasContent && size < length) this.line.socket.end();
+    return this.#settled();
+  }
+
+  /** Sends status line and headers; see `Request.sendHeaders`. */
+  sendHeaders(init: HeadersInit, code: number): Promise<void> {
+    if (isInterim(code)) return this.#respondInterim(code, init);
+    this.#writeHead(code, init, -1);
+    this.#answer = HEAD;
+    if (this.#gone) return Promise.resolve();
+    this.response.flushHeaders();
+    return this.#write("");
+  }
+
+  /** The answer is with the operating system. */
+  finish(): void {
+    if (this.#gone) return;
+    this.#settle?.();
+    this.line.answerFinished(this);
+  }
+
+  /** The client is gone: nothing of the answer can arrive any more. */
+  leave(): void {
+    this.#gone = true;
+    if (this.#answer !== WHOLE || this.#departure !== undefined) this.#abort?.abort();
+    this.#departure?.announce();
+    this.#settle?.();
+  }
+
+  /** The client shut its sending side. Most that do are going away; one that only has no more to say gets its answer. */
+  halfClosed(): void {
+    if (this.#answer !== WHOLE) this.#abort?.abort();
+  }
+
+  /** Ends the exchange of a callback that failed: 500 where that is still possible, else the client sees a cut. */
+  fail(): void {
+    if (this.#answer === NONE) void this.respond(500, "500 Internal Server Error", [["connection", "close"]]);
+    else if (this.#answer === HEAD) this.#cut();
+  }
+
+  #writeHead(code: number, init: HeadersInit | undefined, size: number): void {
+    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status} already`);
+    const reply = decideReply(code, init, size, { method: this.raw.method!, minor: this.raw.httpVersionMinor });
+    try {
+      this.response.writeHead(code, reply.reason, reply.headers);
+    } catch (error) {
+      throw invalidHeader(error);
+    }
+    this.#reply = reply;
+    this.status = code;
+  }
+
+  #checkSentHead(code: number, init: HeadersInit | undefined): void {
+    if (code !== this.status) throw alreadyAnswered(`sendHeaders has sent status ${this.status}, got ${code}`);
+    if (init !== undefined) throw alreadyAnswered("sendHeaders has sent the headers, so respond takes none");
+  }
+
+  #respondInterim(code: number, init: HeadersInit | undefined): Promise<void> {
+    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
+    const head = interimHead(code, init, checkHeader);
+    // RFC 9110 15.2: no 1xx to an HTTP/1.0 client.
+    if (this.#gone || this.raw.httpVersionMinor === 0) return Promise.resolve();
+    return this.#write(head);
+  }
+
+  async #respondWithSource(source: Source): Promise<void> {
+    const { hasContent, length } = this.#reply!;
+    if (this.#gone || !hasContent) release(source);
+    if (this.#gone) return;
+    let sent = 0;
+    if (hasContent) {
+      this.#departure = new Departure();
+      try {
+        sent = await pump(source, this.response, length, this.#departure);
+      } catch (error) {
+        this.#cut();
+        throw error;
+      }
+      this.#departure = undefined;
+      if (this.#gone) return;
+    }
+    this.#watchFinish();
+    this.response.end();
+    if (hasContent && sent < length) this.line.socket.end();
+    return this.#settled();
+  }
+
+  #watchFinish(): void {
+    (this.response as Answering).exchange = this;
+    this.response.on("finish", onFinish);
+  }
+
+  #settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  /** Writes behind all that Node has written for this connection; settles when it is with the system or lost. */
+  #write(head: string): Promise<void> {
+    return new Promise((resolve) => {
+      this.line.socket.write(head, "latin1", () => resolve());
+    });
+  }
+
+  /** Cuts an answer that has begun, so that the client cannot take it for whole. */
+  #cut(): void {
+    const { socket } = this.line;
+    const closeDelimited = this.#reply!.length === -1 && !this.response.chunkedEncoding;
+    // RFC 9112 6.3: the end of the connection is the end of such content, so only a reset tells that it is missing.
+    if (closeDelimited && this.#reply!.hasContent && isTcp(socket)) socket.resetAndDestroy();
+    else socket.destroy();
+  }
+}
+
+/** Only TCP can be reset; TLS and Unix sockets show a cut by their own means. */
+function isTcp(socket: Socket): boolean {
+  return !("encrypted" in socket) && socket.remoteAddress !== undefined;
+}
+
+function alreadyAnswered(how: string): Error {
+  return withCode("ERR_ALREADY_ANSWERED", new Error(`the request cannot be answered like this: ${how}`));
+}
+
+function checkHeader(name: string, value: string): void {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  } catch (error) {
+    throw invalidHeader(error);
+  }
+}
+
+function invalidHeader(cause: unknown): TypeError {
+  const { message } = cause as Error;
+  return withCode("ERR_INVALID_HEADER", new TypeError(`the header cannot be sent: ${message}`, { cause }));
+}

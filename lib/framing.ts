@@ -1,0 +1,138 @@
+import type { IncomingMessage } from "node:http";
+import { headerLimit } from "./http-headers";
+
+/** RFC 9112 3: the longest request line that is taken, in bytes without its CRLF; Nim's limit. */
+export const REQUEST_LINE_LIMIT = 8192;
+
+/** What the head of a request says about its frame. */
+export interface Head {
+  /** The status that refuses the request, or 0. */
+  refusal: number;
+  /** Bytes of the body that follows; -1: chunked, only the end tells. */
+  length: number;
+  /** RFC 9112 9.6: the client will take no answer after the one to this request. */
+  close: boolean;
+}
+
+/** RFC 9110 7.2 with RFC 3986 3.2.2: uri-host [ ":" port ]; empty where the target has no authority. */
+const HOST = /^(?:\[[0-9A-Za-z:.%\-_~!$&'()*+,;=]+\]|[0-9A-Za-z\-._~%!$&'()*+,;=]*)(?::[0-9]*)?$/;
+/** RFC 9112 3.2.2: absolute-form, as far as it takes to tell it from what is no target at all. */
+const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.\-]*:\/\//;
+/** RFC 9112 3.2.3: authority-form, host and port. */
+const AUTHORITY_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:[\]]+):[0-9]+$/;
+
+/**
+ * Reads what the parser leaves to the server: version, target, Host, lengths, codings, `Connection: close`.
+ *
+ * One pass over the header lines; the length of a name decides whether it is looked at.
+ */
+export function readHead(raw: IncomingMessage, maxBody: number): Head {
+  const head: Head = { refusal: 0, length: 0, close: false };
+  const lines = raw.rawHeaders;
+  const minor = raw.httpVersionMinor;
+  let hosts = 0;
+  let hostValid = true;
+  let coding: string | undefined;
+
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i]!;
+    switch (name.length) {
+      case 4:
+        if (isField(name, "host")) {
+          hosts++;
+          hostValid &&= HOST.test(lines[i + 1]!);
+        }
+        break;
+      case 10:
+        if (isField(name, "connection")) head.close ||= hasToken(lines[i + 1]!, "close");
+        break;
+      case 14:
+        if (isField(name, "content-length")) head.length = Number(lines[i + 1]);
+        break;
+      case 17:
+        if (isField(name, "transfer-encoding")) {
+          coding = coding === undefined ? lines[i + 1]! : `${coding},${lines[i + 1]!}`;
+        }
+        break;
+    }
+  }
+
+  if (raw.httpVersionMajor !== 1 || minor > 1) head.refusal = 505;
+  else if (raw.method!.length + raw.url!.length + " HTTP/1.1".length + 1 > REQUEST_LINE_LIMIT) head.refusal = 414;
+  else if (lines.length > headerLimit * 2) head.refusal = 431;
+  // RFC 9112 3.2: 400 to a 1.1 request without Host, and to any with more than one Host line or an invalid one.
+  else if (hosts > 1 || !hostValid || (hosts === 0 && minor === 1)) head.refusal = 400;
+  else if (!isTarget(raw.method!, raw.url!)) head.refusal = 400;
+  else if (coding !== undefined) {
+    head.refusal = refuseCoding(coding, minor);
+    head.length = -1;
+  } else if (head.length > maxBody) head.refusal = 413;
+  return head;
+}
+
+/** RFC 9110 5.1: field names are case-insensitive; the two usual spellings need no folding. */
+function isField(name: string, lower: string): boolean {
+  return name === lower || name.toLowerCase() === lower;
+}
+
+/** RFC 9110 5.6.1: is the token, in lower case, an element of the list? */
+function hasToken(value: string, token: string): boolean {
+  if (value.length < token.length) return false;
+  if (value === "keep-alive") return false;
+  return value.split(",").some((element) => element.trim().toLowerCase() === token);
+}
+
+function refuseCoding(coding: string, minor: number): number {
+  // RFC 9112 6.1: Transfer-Encoding in HTTP/1.0 is faulty framing.
+  if (minor === 0) return 400;
+  const codings = coding.split(",").map((element) => element.trim().toLowerCase());
+  if (codings.length === 1 && codings[0] === "chunked") return 0;
+  // RFC 9112 6.3: chunked must come last, once; 6.1: a coding that the server does not understand is 501.
+  return codings.indexOf("chunked") === codings.length - 1 && !codings.includes("") ? 501 : 400;
+}
+
+function isTarget(method: string, target: string): boolean {
+  if (method === "CONNECT") return AUTHORITY_FORM.test(target);
+  return target.charCodeAt(0) === 0x2f || target === "*" || ABSOLUTE_FORM.test(target);
+}
+
+/** As much of Node's parse error as decides the answer. */
+interface ParseError extends Error {
+  code?: string;
+  reason?: string;
+  rawPacket?: Buffer;
+  bytesParsed?: number;
+}
+
+/** The status that answers bytes which Node's parser could not read. */
+export function statusOfParseError(error: ParseError): number {
+  switch (error.code) {
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return 408;
+    case "HPE_HEADER_OVERFLOW":
+      // RFC 9112 3: a request line that is too long is 414, header lines are 431.
+      return parsedPart(error).includes("\n") ? 431 : 414;
+    case "HPE_INVALID_METHOD":
+      // RFC 9110 9.1: 501 for a method that is not known, 400 for what is no request line.
+      return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ \S+ HTTP\/1\.[01]\r/.test(brokenLine(error)) ? 501 : 400;
+    case "HPE_INVALID_VERSION":
+      return / HTTP\/[0-9]\.[0-9]\r?$/.test(brokenLine(error)) ? 505 : 400;
+    case "HPE_INVALID_CONTENT_LENGTH":
+      return error.reason === "Content-Length overflow" ? 413 : 400;
+    default:
+      return 400;
+  }
+}
+
+function parsedPart(error: ParseError): string {
+  return error.rawPacket?.toString("latin1", 0, error.bytesParsed) ?? "";
+}
+
+/** The line in which the parser stopped, as far as it arrived in the same packet. */
+function brokenLine(error: ParseError): string {
+  const packet = error.rawPacket?.toString("latin1") ?? "";
+  const at = Math.min(error.bytesParsed ?? 0, packet.length);
+  const start = packet.lastIndexOf("\n", Math.max(at - 1, 0)) + 1;
+  const end = packet.indexOf("\n", at);
+  return packet.slice(start, end === -1 ? undefined : end);
+}

@@ -1,0 +1,17 @@
+/**
+ * Nim's `asynchttpserver` for Node.
+ *
+ * `async-http-server` is the server, `request` what it hands out; `http-code`, `http-headers`, `http-method`, `protocol`
+ * and `uri` are the vocabulary, which knows nothing of sockets.
+ */
+export { AsyncHttpServer, newAsyncHttpServer, type RequestCallback } from "./async-http-server";
+export type { AsyncHttpServerOptions, WaitOptions } from "./options";
+export { Request } from "./request";
+export type { Content } from "./content";
+export type { ErrorCode } from "./errors";
+export { nimMaxDescriptorsFallback } from "./descriptors";
+export * from "./http-code";
+export { headerLimit, HttpHeaders, HttpHeaderValues, newHttpHeaders, type HeadersInit, type HeaderValue } from "./http-headers";
+export * from "./http-method";
+export * from "./protocol";
+export { parseUri, Uri } from "./uri";

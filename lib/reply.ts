@@ -1,0 +1,123 @@
+import { reasonPhrase } from "./http-code";
+import { flattenHeaders, type HeadersInit } from "./http-headers";
+import { withCode } from "./errors";
+
+/** Taken when the module loads: a test may replace the global one. */
+const Clock = Date;
+
+/** What has to be known of a request to frame the answer to it. */
+export interface Asked {
+  readonly method: string;
+  /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
+  readonly minor: number;
+}
+
+/** Everything about an answer that is decided before a byte of it is written. */
+export interface Reply {
+  readonly code: number;
+  readonly reason: string;
+  /** Flat: name, value, name, value, … */
+  readonly headers: string[];
+  /** Does the content go on the wire? */
+  readonly hasContent: boolean;
+  /** The Content-Length that was sent, or -1: chunked, or until the connection closes. */
+  readonly length: number;
+}
+
+/**
+ * Decides status line, header lines and framing of a final answer.
+ *
+ * @param length bytes of the content, or -1 where only its end tells
+ * @throws RangeError `ERR_INVALID_STATUS`, TypeError `ERR_INVALID_HEADER`; nothing is written then
+ */
+export function decideReply(code: number, init: HeadersInit | undefined, length: number, asked: Asked): Reply {
+  checkStatus(code);
+  const headers = init === undefined ? [] : flattenHeaders(init);
+  const framing = takeFraming(headers);
+  // RFC 9110 9.3.2, 15.3.5, 15.3.6, 15.4.5, 15.2; 9.3.6: a 2xx to CONNECT starts a tunnel.
+  const tunnel = asked.method === "CONNECT" && code >= 200 && code < 300;
+  const bare = code === 204 || code === 304 || code < 200 || tunnel;
+  const hasContent = !bare && code !== 205 && asked.method !== "HEAD";
+
+  let sent = -1;
+  if (code === 205) sent = 0;
+  // RFC 9110 8.6: no Content-Length in 1xx, 204 and a 2xx to CONNECT; in 304 only the one that a 200 would have had.
+  else if (bare) sent = code === 304 ? framing.length : -1;
+  // RFC 9112 6.2: no Content-Length beside Transfer-Encoding; 6.1: no Transfer-Encoding to a 1.0 client.
+  else if (framing.chunked && asked.minor === 1) {
+    if (hasContent) headers.push("transfer-encoding", "chunked");
+  } else sent = framing.length >= 0 ? framing.length : length;
+
+  if (sent >= 0) headers.push("Content-Length", String(sent));
+  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent };
+}
+
+/** Is this status an interim one, after which the request still waits for its answer? 101 is final. */
+export function isInterim(code: number): boolean {
+  return code >= 100 && code < 200 && code !== 101;
+}
+
+/** The bytes of an interim answer (RFC 9110 15.2): status line, the given header lines, never content. */
+export function interimHead(code: number, init: HeadersInit | undefined, check: (name: string, value: string) => void): string {
+  checkStatus(code);
+  const headers = init === undefined ? [] : flattenHeaders(init);
+  takeFraming(headers);
+  let head = `HTTP/1.1 ${code} ${reasonPhrase(code)}\r\n`;
+  for (let i = 0; i < headers.length; i += 2) {
+    check(headers[i]!, headers[i + 1]!);
+    head += `${headers[i]}: ${headers[i + 1]}\r\n`;
+  }
+  return `${head}\r\n`;
+}
+
+/**
+ * The one error answer with which the library itself ends a connection.
+ *
+ * @param toHead without content, as the answer to HEAD must be (RFC 9110 9.3.2)
+ */
+export function errorAnswer(code: number, toHead: boolean): string {
+  const content = `${code} ${reasonPhrase(code)}`;
+  return (
+    `HTTP/1.1 ${content}\r\nContent-Type: text/plain\r\nContent-Length: ${content.length}\r\n` +
+    `Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n${toHead ? "" : content}`
+  );
+}
+
+function checkStatus(code: number): void {
+  if (Number.isInteger(code) && code >= 100 && code <= 599) return;
+  throw withCode(
+    "ERR_INVALID_STATUS",
+    new RangeError(`the status must be a whole number from 100 to 599, got ${String(code)}`),
+  );
+}
+
+/** Takes the caller's framing lines out of the list: they are checked, and written again where they fit. */
+function takeFraming(headers: string[]): { length: number; chunked: boolean } {
+  let length = -1;
+  let chunked = false;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!;
+    if (name.length === 14 && name.toLowerCase() === "content-length") {
+      length = contentLength(headers[i + 1]!, length);
+    } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
+      if (headers[i + 1]!.trim().toLowerCase() !== "chunked") {
+        throw invalidHeader(`"${headers[i + 1]!}" as Transfer-Encoding: only "chunked" can be sent`);
+      }
+      chunked = true;
+    } else continue;
+    headers.splice(i, 2);
+    i -= 2;
+  }
+  return { length, chunked };
+}
+
+function contentLength(value: string, before: number): number {
+  if (!/^[0-9]{1,15}$/.test(value)) throw invalidHeader(`"${value}" as Content-Length: it must be a number of bytes`);
+  const length = Number(value);
+  if (before !== -1 && before !== length) throw invalidHeader(`two Content-Lengths, ${before} and ${length}`);
+  return length;
+}
+
+function invalidHeader(problem: string): TypeError {
+  return withCode("ERR_INVALID_HEADER", new TypeError(`the answer was given ${problem}`));
+}

@@ -1,0 +1,62 @@
+import type { AcceptQueue, Waiter } from "./accept-queue";
+import { withCode } from "./errors";
+import type { Exchange } from "./exchange";
+import type { Place } from "./fifo";
+import type { WaitOptions } from "./options";
+import { clearTimeout, setTimeout } from "./timers";
+
+/** One call of `acceptRequest` that has to wait: settles once, and then leaves nothing behind. */
+export class Wait<T> implements Waiter {
+  readonly loop: boolean;
+  readonly #use: (exchange: Exchange) => T;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (reason: unknown) => void;
+  #cleanUp: (() => void) | undefined = undefined;
+
+  constructor(
+    loop: boolean,
+    use: (exchange: Exchange) => T,
+    resolve: (value: T) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.loop = loop;
+    this.#use = use;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  take(exchange: Exchange): void {
+    this.#cleanUp?.();
+    this.#resolve(this.#use(exchange));
+  }
+
+  fail(reason: unknown): void {
+    this.#cleanUp?.();
+    this.#reject(reason);
+  }
+
+  /** Ends the wait, which has this place in the queue, when its time is over or its signal aborted. */
+  limit(wait: WaitOptions, queue: AcceptQueue, place: Place<Waiter>, describe: () => string): void {
+    const { timeout, signal } = wait;
+    const end = (reason: unknown): void => {
+      queue.leave(place);
+      this.fail(reason);
+    };
+    const aborted = (): void => end(signal!.reason);
+    const timer =
+      timeout === undefined || timeout === Infinity
+        ? undefined
+        : setTimeout(() => end(timeoutError(timeout, describe())), timeout);
+    signal?.addEventListener("abort", aborted);
+    this.#cleanUp = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", aborted);
+    };
+  }
+}
+
+function timeoutError(timeout: number, situation: string): Error {
+  const error = new Error(`no request arrived within ${timeout} ms\n${situation}`);
+  error.name = "TimeoutError";
+  return withCode("ERR_ACCEPT_TIMEOUT", error);
+}
