@@ -1,16 +1,14 @@
-import * as http from "node:http";
+import type * as http from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { SecureContextOptions } from "node:tls";
 import { inspect } from "node:util";
 import { AcceptQueue } from "./accept-queue";
 import { bind, listenOptions, urlOf } from "./address";
 import { CallbackErrors } from "./callback-errors";
-import { Connection, type Acceptor } from "./connection";
+import type { Connection } from "./connection";
 import { Descriptors } from "./descriptors";
 import { withCode } from "./errors";
-import { Exchange } from "./exchange";
-import { readHead, statusOfParseError } from "./framing";
-import { Incoming } from "./incoming";
+import type { Exchange } from "./exchange";
+import { connectionsOf, createNodeServer } from "./from-node";
 import { checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
 import { describeSituation, History } from "./situation";
@@ -20,15 +18,6 @@ import { Wait } from "./wait";
 /** A callback that is given a request. What it returns is waited for only to learn of its failure. */
 export type RequestCallback = (request: Request) => unknown;
 
-/** Our own defaults for Node's options; the caller's go on top. */
-const HTTP_DEFAULTS: http.ServerOptions = {
-  // Longer than the 60 s for which nginx and most balancers keep an idle connection, so that they end it, not we.
-  keepAliveTimeout: 65_000,
-  // How exact the two timeouts below Node's defaults (60 s for a head, 300 s for a request) are.
-  connectionsCheckingInterval: 5_000,
-};
-/** Milliseconds that a client may leave an answer lying, `server.node.timeout`. */
-const SEND_TIMEOUT = 120_000;
 /** Milliseconds between two looks at the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;
 
@@ -63,12 +52,11 @@ export class AsyncHttpServer {
   /** Node's server underneath, for what this class does not have. */
   readonly node: http.Server;
 
-  readonly #maxBody: number;
   readonly #reusePort: boolean;
   readonly #scheme: "http" | "https";
   readonly #onError: AsyncHttpServerOptions["onError"];
 
-  readonly #connections = new Map<Socket, Connection>();
+  readonly #connections: ReadonlyMap<Socket, Connection>;
   readonly #queue = new AcceptQueue();
   readonly #errors = new CallbackErrors();
   readonly #history = new History();
@@ -83,12 +71,20 @@ export class AsyncHttpServer {
   /** @internal */
   constructor(options: AsyncHttpServerOptions) {
     checkOptions(options);
-    this.#maxBody = options.maxBody ?? 8_388_608;
     this.#reusePort = options.reusePort ?? false;
     this.#scheme = options.tls === undefined ? "http" : "https";
     this.#onError = options.onError;
     this.node = createNodeServer(options.http, options.tls);
-    this.#wire();
+    this.#connections = connectionsOf(this.node, this.#scheme, options.maxBody ?? 8_388_608, {
+      offer: (exchange) => {
+        this.arrived(exchange.request);
+        this.#queue.offer(exchange);
+      },
+      wants: (exchange) => this.#queue.wants(exchange),
+      withdraw: (exchange) => this.#queue.withdraw(exchange),
+      finished: (exchange) => this.#history.add(exchange),
+    });
+    this.node.on("connection", () => this.#descriptors.opened());
   }
 
   /**
@@ -377,50 +373,6 @@ export class AsyncHttpServer {
     const open = [...this.#connections.values()].flatMap((connection) => connection.exchanges);
     return describeSituation(this.url, this.#connections.size, open, this.#history);
   }
-
-  #wire(): void {
-    const { node } = this;
-    const acceptor: Acceptor = {
-      offer: (exchange) => {
-        this.arrived(exchange.request);
-        this.#queue.offer(exchange);
-      },
-      wants: (exchange) => this.#queue.wants(exchange),
-      withdraw: (exchange) => this.#queue.withdraw(exchange),
-      finished: (exchange) => this.#history.add(exchange),
-    };
-    node.timeout = SEND_TIMEOUT;
-    // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
-    node.maxHeadersCount = 0;
-    // RFC 9112 9.3: a client that shuts its sending side still reads the answer. Node's own switch for it.
-    Object.assign(node, { httpAllowHalfOpen: true });
-
-    // An accept that fails, as with EMFILE, ends that connection, not the process.
-    node.on("error", ignore);
-    node.on(this.#scheme === "http" ? "connection" : "secureConnection", (socket: Socket) => {
-      this.#connections.set(socket, new Connection(socket, acceptor));
-      this.#descriptors.opened();
-      socket.once("close", () => this.#connections.delete(socket));
-    });
-    const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean, refusal = 0): void => {
-      const connection = this.#connections.get(raw.socket);
-      if (connection === undefined) return;
-      const head = readHead(raw, this.#maxBody);
-      if (head.refusal === 0) head.refusal = refusal;
-      if (head.close) response.shouldKeepAlive = false;
-      const exchange = new Exchange(raw as Incoming, response, connection, head, this.#maxBody, expects);
-      connection.receive(exchange, !response.shouldKeepAlive);
-    };
-    node.on("request", (raw, response) => receive(raw, response, false));
-    node.on("checkContinue", (raw, response) => receive(raw, response, true));
-    node.on("checkExpectation", (raw, response) => receive(raw, response, false, 417));
-    node.on("clientError", (error, socket) => {
-      const connection = this.#connections.get(socket as Socket);
-      if (connection === undefined) socket.destroy();
-      else connection.fail(statusOfParseError(error));
-    });
-    node.on("timeout", (socket) => this.#connections.get(socket)?.silent());
-  }
 }
 
 export interface AsyncHttpServer {
@@ -437,14 +389,6 @@ if (typeof Symbol.asyncDispose === "symbol") {
       return this.close();
     },
   });
-}
-
-function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
-  const options = { ...HTTP_DEFAULTS, ...given, requireHostHeader: false, IncomingMessage: Incoming };
-  if (tls === undefined) return http.createServer(options);
-  // Loaded only where it is used: it doubles the time that the package takes to load.
-  const https = require("node:https") as typeof import("node:https");
-  return https.createServer({ ...options, ...tls }) as unknown as http.Server;
 }
 
 function requestOf(exchange: Exchange): Request {

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { Exchange, Line } from "./exchange";
 import { errorAnswer } from "./reply";
 import { clearTimeout, setTimeout } from "./timers";
+import { withoutUpgrade } from "./upgrade";
 
 /** What the connections of a server ask of it. */
 export interface Acceptor {
@@ -30,6 +31,8 @@ export class Connection implements Line {
   readonly socket: Socket;
   readonly hostname: string;
   readonly #acceptor: Acceptor;
+  /** Gives the socket, which Node has let go of, back to Node's server. */
+  readonly #attach: () => void;
   #current: Exchange | undefined = undefined;
   readonly #line: Exchange[] = [];
   /** The status that ends the connection once all before it are answered, or 0. */
@@ -38,10 +41,15 @@ export class Connection implements Line {
   #closing = false;
   #held = false;
   #lingersFrom = -1;
+  /** The header lines of an upgrade request that is read once more. */
+  #replayed: string[] | undefined = undefined;
+  /** A callback has the socket. */
+  #taken = false;
 
-  constructor(socket: Socket, acceptor: Acceptor) {
+  constructor(socket: Socket, acceptor: Acceptor, attach: () => void) {
     this.socket = socket;
     this.#acceptor = acceptor;
+    this.#attach = attach;
     const address = socket.remoteAddress ?? "";
     // An IPv4 client of a dual-stack socket, RFC 4291 2.5.5.2.
     this.hostname = address.startsWith("::ffff:") ? address.slice(7) : address;
@@ -56,6 +64,10 @@ export class Connection implements Line {
 
   /** Takes the next request of this connection. */
   receive(exchange: Exchange, close: boolean): void {
+    if (this.#replayed !== undefined) {
+      exchange.raw.rawHeaders = this.#replayed;
+      this.#replayed = undefined;
+    }
     // RFC 9112 9.6: what follows a request with `close` is not processed; nor is what follows a refused one (11.2).
     if (this.#closing) {
       this.#discard();
@@ -66,6 +78,13 @@ export class Connection implements Line {
     if (this.#current === undefined) return this.#admit(exchange);
     this.#line.push(exchange);
     this.#hold();
+  }
+
+  /** Takes an upgrade request or CONNECT, from which on Node no longer reads the socket. */
+  receiveUpgrade(exchange: Exchange, close: boolean): void {
+    // Node has removed its own listener; without any, a reset would end the process.
+    this.socket.on("error", ignore);
+    this.receive(exchange, close);
   }
 
   /** The parser gave up, or a timeout ran out. */
@@ -104,6 +123,7 @@ export class Connection implements Line {
     if (exchange !== this.#current || this.socket.destroyed) return;
     this.#current = undefined;
     this.#acceptor.finished(exchange);
+    if (exchange.upgradeHead !== undefined) return this.#afterUpgrade(exchange, exchange.upgradeHead);
     const next = this.#line.shift();
     if (next !== undefined) this.#admit(next);
     else if (this.#failure !== 0) this.#refuse(this.#failure);
@@ -125,16 +145,44 @@ export class Connection implements Line {
 
   /** The server closes: what was answered is delivered, all else is cut. */
   close(): void {
-    if (this.#current === undefined && this.#lingersFrom === -1) this.socket.destroySoon();
+    const idle = this.#current === undefined && this.#lingersFrom === -1 && !this.#taken;
+    if (idle) this.socket.destroySoon();
     else this.socket.destroy();
   }
 
   #admit(exchange: Exchange): void {
     this.#current = exchange;
-    if (exchange.refusal !== 0) this.#refuse(exchange.refusal, exchange);
-    else if (exchange.complete) this.#acceptor.offer(exchange);
+    if (exchange.refusal !== 0) return this.#refuse(exchange.refusal, exchange);
+    if (exchange.upgradeHead !== undefined) {
+      if (!exchange.complete) return this.#replay(exchange, exchange.upgradeHead);
+      exchange.response.assignSocket(this.socket);
+    }
+    if (exchange.complete) this.#acceptor.offer(exchange);
     // Without `Expect`, the first bytes of a body are taken unasked.
     else if (!exchange.expectsContinue || this.#acceptor.wants(exchange)) exchange.read();
+  }
+
+  /** The callback answered an upgrade request: either the socket is its own now, or all goes on as if nothing was asked. */
+  #afterUpgrade(exchange: Exchange, head: Buffer): void {
+    this.#taken = exchange.switched;
+    if (this.#taken) return;
+    exchange.response.detachSocket(this.socket);
+    if (this.#closing || exchange.closes) this.socket.destroySoon();
+    else this.#readOn(head);
+  }
+
+  /** Reads an upgrade request that has a body as the ordinary request which it is, too. */
+  #replay(exchange: Exchange, head: Buffer): void {
+    this.#current = undefined;
+    this.#closing = false;
+    this.#replayed = exchange.raw.rawHeaders;
+    this.#readOn(Buffer.concat([withoutUpgrade(exchange.raw), head]));
+  }
+
+  #readOn(unread: Buffer): void {
+    this.socket.removeListener("error", ignore);
+    if (unread.length > 0) this.socket.unshift(unread);
+    this.#attach();
   }
 
   /**
@@ -184,3 +232,5 @@ export class Connection implements Line {
     this.#line.length = 0;
   }
 }
+
+function ignore(): void {}

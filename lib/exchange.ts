@@ -8,8 +8,9 @@ import type { Head } from "./framing";
 import type { HeadersInit } from "./http-headers";
 import type { BodySink, Incoming } from "./incoming";
 import { Departure, pump } from "./pump";
+import { switchesProtocol } from "./upgrade";
 import { Request, type RequestSource } from "./request";
-import { decideReply, interimHead, isInterim, type Reply } from "./reply";
+import { decideReply, bareHead, isInterim, type Reply } from "./reply";
 
 /** The connection of an exchange, as far as the exchange needs it. */
 export interface Line {
@@ -53,8 +54,8 @@ export class Exchange implements BodySink, RequestSource {
   /** Has the whole request arrived? */
   complete: boolean;
   body: Buffer = emptyBody;
-  /** Bytes that came behind an upgrade request. */
-  upgradeHead: Buffer = emptyBody;
+  /** An upgrade request or CONNECT, which Node has taken from its parser: the bytes behind its head. */
+  upgradeHead: Buffer | undefined = undefined;
   /** Its place among the requests that nobody has accepted yet. */
   place: Place<Exchange> | undefined = undefined;
   /** Was it handed to whoever answers it? */
@@ -90,6 +91,16 @@ export class Exchange implements BodySink, RequestSource {
   /** Bytes of the body so far, and how many were announced (-1: only the end tells). */
   get progress(): { arrived: number; announced: number } {
     return { arrived: this.#buffer?.length ?? this.body.length, announced: this.#announced };
+  }
+
+  /** Does the answer end the connection, by the caller's own header? */
+  get closes(): boolean {
+    return this.#reply?.close === true;
+  }
+
+  /** Is the socket the callback's, because the answer was the last of HTTP on it? */
+  get switched(): boolean {
+    return this.upgradeHead !== undefined && switchesProtocol(this.raw.method!, this.status);
   }
 
   /** Was the whole answer handed to Node? */
@@ -147,6 +158,7 @@ export class Exchange implements BodySink, RequestSource {
   respond(code: number, given: Content, init: HeadersInit | undefined): Promise<void> {
     const content = normalize(given);
     if (isInterim(code)) return this.#respondInterim(code, init);
+    if (this.upgradeHead !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
     const size = typeof content === "string" ? Buffer.byteLength(content) : isSource(content) ? -1 : content.length;
     if (this.#answer === HEAD) this.#checkSentHead(code, init);
     else this.#writeHead(code, init, size);
@@ -221,10 +233,19 @@ export class Exchange implements BodySink, RequestSource {
 
   #respondInterim(code: number, init: HeadersInit | undefined): Promise<void> {
     if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
-    const head = interimHead(code, init, checkHeader);
+    const head = bareHead(code, init, checkHeader);
     // RFC 9110 15.2: no 1xx to an HTTP/1.0 client.
     if (this.#gone || this.raw.httpVersionMinor === 0) return Promise.resolve();
     return this.#write(head);
+  }
+
+  async #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
+    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
+    const head = bareHead(code, init, checkHeader);
+    this.#answer = WHOLE;
+    this.status = code;
+    if (!this.#gone) await this.#write(head);
+    this.finish();
   }
 
   async #respondWithSource(source: Source): Promise<void> {

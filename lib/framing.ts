@@ -44,7 +44,7 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
         }
         break;
       case 10:
-        if (isField(name, "connection")) head.close ||= hasToken(lines[i + 1]!, "close");
+        if (isField(name, "connection")) head.close ||= asksToClose(lines[i + 1]!);
         break;
       case 14:
         if (isField(name, "content-length")) head.length = Number(lines[i + 1]);
@@ -70,22 +70,32 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
   return head;
 }
 
+/** RFC 9112 6.3: does a body follow the head of this request? */
+export function hasBody(raw: IncomingMessage): boolean {
+  return readHead(raw, Infinity).length !== 0;
+}
+
 /** RFC 9110 5.1: field names are case-insensitive; the two usual spellings need no folding. */
 function isField(name: string, lower: string): boolean {
   return name === lower || name.toLowerCase() === lower;
 }
 
-/** RFC 9110 5.6.1: is the token, in lower case, an element of the list? */
-function hasToken(value: string, token: string): boolean {
-  if (value.length < token.length) return false;
-  if (value === "keep-alive") return false;
-  return value.split(",").some((element) => element.trim().toLowerCase() === token);
+/** RFC 9110 5.6.1: the elements of a list that has no quoted strings. */
+export function elementsOf(list: string): string[] {
+  return list.split(",").map((element) => element.trim());
+}
+
+/** RFC 9112 9.6: does a Connection header ask for the end of the connection? */
+export function asksToClose(connection: string): boolean {
+  // What nearly every client sends, and what nearly every other one does.
+  if (connection === "keep-alive") return false;
+  return connection === "close" || elementsOf(connection.toLowerCase()).includes("close");
 }
 
 function refuseCoding(coding: string, minor: number): number {
   // RFC 9112 6.1: Transfer-Encoding in HTTP/1.0 is faulty framing.
   if (minor === 0) return 400;
-  const codings = coding.split(",").map((element) => element.trim().toLowerCase());
+  const codings = elementsOf(coding.toLowerCase());
   if (codings.length === 1 && codings[0] === "chunked") return 0;
   // RFC 9112 6.3: chunked must come last, once; 6.1: a coding that the server does not understand is 501.
   return codings.indexOf("chunked") === codings.length - 1 && !codings.includes("") ? 501 : 400;

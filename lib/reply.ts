@@ -1,6 +1,7 @@
 import { reasonPhrase } from "./http-code";
 import { flattenHeaders, type HeadersInit } from "./http-headers";
 import { withCode } from "./errors";
+import { asksToClose } from "./framing";
 
 /** Taken when the module loads: a test may replace the global one. */
 const Clock = Date;
@@ -22,6 +23,8 @@ export interface Reply {
   readonly hasContent: boolean;
   /** The Content-Length that was sent, or -1: chunked, or until the connection closes. */
   readonly length: number;
+  /** Does the caller end the connection with this answer? */
+  readonly close: boolean;
 }
 
 /**
@@ -49,7 +52,7 @@ export function decideReply(code: number, init: HeadersInit | undefined, length:
   } else sent = framing.length >= 0 ? framing.length : length;
 
   if (sent >= 0) headers.push("Content-Length", String(sent));
-  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent };
+  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent, close: framing.close };
 }
 
 /** Is this status an interim one, after which the request still waits for its answer? 101 is final. */
@@ -57,8 +60,8 @@ export function isInterim(code: number): boolean {
   return code >= 100 && code < 200 && code !== 101;
 }
 
-/** The bytes of an interim answer (RFC 9110 15.2): status line, the given header lines, never content. */
-export function interimHead(code: number, init: HeadersInit | undefined, check: (name: string, value: string) => void): string {
+/** The bytes of an answer that is only a head, such as an interim one (RFC 9110 15.2): without any framing. */
+export function bareHead(code: number, init: HeadersInit | undefined, check: (name: string, value: string) => void): string {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
   takeFraming(headers);
@@ -91,12 +94,17 @@ function checkStatus(code: number): void {
   );
 }
 
-/** Takes the caller's framing lines out of the list: they are checked, and written again where they fit. */
-function takeFraming(headers: string[]): { length: number; chunked: boolean } {
+/** Takes the caller's lengths and codings out of the list: they are checked, and written again where they fit. */
+function takeFraming(headers: string[]): { length: number; chunked: boolean; close: boolean } {
   let length = -1;
   let chunked = false;
+  let close = false;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!;
+    if (name.length === 10 && name.toLowerCase() === "connection") {
+      close ||= asksToClose(headers[i + 1]!);
+      continue;
+    }
     if (name.length === 14 && name.toLowerCase() === "content-length") {
       length = contentLength(headers[i + 1]!, length);
     } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
@@ -108,7 +116,7 @@ function takeFraming(headers: string[]): { length: number; chunked: boolean } {
     headers.splice(i, 2);
     i -= 2;
   }
-  return { length, chunked };
+  return { length, chunked, close };
 }
 
 function contentLength(value: string, before: number): number {

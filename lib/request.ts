@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { URLSearchParams } from "node:url";
 import { inspect } from "node:util";
+import { emptyBody } from "./body";
 import type { Content } from "./content";
 import { withCode } from "./errors";
 import type { HttpCode } from "./http-code";
@@ -18,7 +19,7 @@ export interface RequestSource {
   readonly raw: IncomingMessage;
   readonly line: { readonly socket: Socket; readonly hostname: string };
   readonly body: Buffer;
-  readonly upgradeHead: Buffer;
+  readonly upgradeHead: Buffer | undefined;
   readonly signal: AbortSignal;
   respond(code: number, content: Content, headers: HeadersInit | undefined): Promise<void>;
   sendHeaders(headers: HeadersInit, code: number): Promise<void>;
@@ -118,7 +119,7 @@ export class Request {
 
   /** The bytes behind an upgrade request or CONNECT, for whoever takes `client` over; else empty. */
   get head(): Buffer {
-    return this.#exchange.upgradeHead;
+    return this.#exchange.upgradeHead ?? emptyBody;
   }
 
   /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */

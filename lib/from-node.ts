@@ -1,0 +1,101 @@
+import * as http from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { SecureContextOptions } from "node:tls";
+import { Connection, type Acceptor } from "./connection";
+import { Exchange } from "./exchange";
+import { hasBody, readHead, statusOfParseError } from "./framing";
+import { Incoming } from "./incoming";
+
+/** Our own defaults for Node's options; the caller's go on top. */
+const HTTP_DEFAULTS: http.ServerOptions = {
+  // Longer than the 60 s for which nginx and most balancers keep an idle connection, so that they end it, not we.
+  keepAliveTimeout: 65_000,
+  // How exactly Node's own two are kept: 60 s for a head (`headersTimeout`), 300 s for a request (`requestTimeout`).
+  connectionsCheckingInterval: 5_000,
+};
+/** Milliseconds for which a client may leave an answer lying. */
+const SEND_TIMEOUT = 120_000;
+
+/** Makes the server of `node:http`, or of `node:https`, that does the parsing. */
+export function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
+  const options = {
+    ...HTTP_DEFAULTS,
+    ...given,
+    // The head is checked in `framing`, where one refusal is like another.
+    requireHostHeader: false,
+    IncomingMessage: Incoming,
+    // Only newer versions of Node ask; for the others, `Connection` reads such a request once more.
+    shouldUpgradeCallback: (raw: http.IncomingMessage) => !((raw as Incoming).declinesUpgrade = hasBody(raw)),
+  };
+  const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
+  node.timeout = SEND_TIMEOUT;
+  // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
+  node.maxHeadersCount = 0;
+  // RFC 9112 9.6: a client that shuts its sending side still reads the answer. Node's own switch for it.
+  return Object.assign(node, { httpAllowHalfOpen: true });
+}
+
+function createSecureServer(options: object): http.Server {
+  // Loaded only where it is used, because it costs more than all the rest of the package.
+  const https = require("node:https") as typeof import("node:https");
+  return https.createServer(options) as unknown as http.Server;
+}
+
+/**
+ * Turns what Node's server tells into the exchanges of connections.
+ *
+ * @returns the open connections, which this keeps up to date
+ */
+export function connectionsOf(
+  node: http.Server,
+  scheme: "http" | "https",
+  maxBody: number,
+  acceptor: Acceptor,
+): ReadonlyMap<Socket, Connection> {
+  const connections = new Map<Socket, Connection>();
+  const connected = scheme === "http" ? "connection" : "secureConnection";
+
+  const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean, refusal = 0): void => {
+    const connection = connections.get(raw.socket);
+    if (connection === undefined) return;
+    const head = readHead(raw, maxBody);
+    if (head.refusal === 0) head.refusal = refusal;
+    // Behind a body that follows an upgrade request, Node's parser drops what came in the same packet.
+    if (head.close || (raw as Incoming).declinesUpgrade) response.shouldKeepAlive = false;
+    const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, expects);
+    connection.receive(exchange, !response.shouldKeepAlive);
+  };
+
+  const receiveUpgrade = (raw: http.IncomingMessage, socket: Duplex, bytesBehind: Buffer): void => {
+    const connection = connections.get(socket as Socket);
+    if (connection === undefined) return void socket.destroy();
+    const head = readHead(raw, maxBody);
+    const response = new http.ServerResponse(raw);
+    response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1;
+    const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, false);
+    exchange.upgradeHead = bytesBehind;
+    connection.receiveUpgrade(exchange, !response.shouldKeepAlive);
+  };
+
+  node.on(connected, (socket: Socket) => {
+    // Given back by its own connection.
+    if (connections.has(socket)) return;
+    connections.set(socket, new Connection(socket, acceptor, () => node.emit(connected, socket)));
+    socket.once("close", () => connections.delete(socket));
+  });
+  node.on("request", (raw, response) => receive(raw, response, false));
+  node.on("checkContinue", (raw, response) => receive(raw, response, true));
+  node.on("checkExpectation", (raw, response) => receive(raw, response, false, 417));
+  node.on("upgrade", receiveUpgrade);
+  node.on("connect", receiveUpgrade);
+  node.on("clientError", (error, socket) => {
+    const connection = connections.get(socket as Socket);
+    if (connection === undefined) socket.destroy();
+    else connection.fail(statusOfParseError(error));
+  });
+  node.on("timeout", (socket) => connections.get(socket)?.silent());
+  // An accept that fails, as with EMFILE, ends that connection, not the process.
+  node.on("error", () => {});
+  return connections;
+}

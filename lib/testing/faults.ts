@@ -1,0 +1,224 @@
+import { normalize, isSource, type Content, type Source } from "../content";
+import { invalid } from "../options";
+import type { Request } from "../request";
+import { clearTimeout, setTimeout } from "../timers";
+
+/** How many pieces a second a throttled answer goes out in, where that makes pieces of a byte or more. */
+const PIECES_PER_SECOND = 20;
+
+const GARBAGE = "This is not HTTP.\r\n\r\n";
+
+/**
+ * Waits before an answer, so that even its status line comes late.
+ *
+ * It works under fake timers, and it does not keep the process alive.
+ *
+ * @param ms milliseconds
+ * @returns settles when they are over, or as soon as the client is gone
+ * @throws as a rejection: RangeError `ERR_INVALID_ARGUMENT`
+ *
+ * @example
+ * import { delay, startTestServer } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer(async (request) => {
+ *   await delay(request, 60_000);
+ *   await request.respond(200, "late");
+ * });
+ * await assert.rejects(fetch(server.url, { signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
+ * await server.close();
+ */
+export async function delay(request: Request, ms: number): Promise<void> {
+  checkNumber("ms", ms, 0);
+  const { signal } = request;
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms).unref();
+    signal.addEventListener("abort", end);
+  });
+}
+
+/**
+ * Content that comes late: status line and headers go out at once.
+ *
+ * Like every source of content it is sent chunked, unless the answer is given a `Content-Length`.
+ *
+ * @param ms milliseconds
+ * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
+ *
+ * @example
+ * import { delayed, startTestServer } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer((request) => request.respond(200, delayed("late", 50)));
+ * const response = await fetch(server.url);
+ * assert.equal(await response.text(), "late");
+ * await server.close();
+ */
+export function delayed(content: Content, ms: number): AsyncIterable<string | Uint8Array> {
+  checkNumber("ms", ms, 0);
+  return afterwards(normalize(content), ms);
+}
+
+/**
+ * Content that comes slowly, in pieces, evenly spread.
+ *
+ * Like every source of content it is sent chunked, unless the answer is given a `Content-Length`.
+ *
+ * @param rate bytes per second
+ * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
+ *
+ * @example
+ * import { startTestServer, throttled } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer((request) => request.respond(200, throttled("x".repeat(100), 1000)));
+ * const start = performance.now();
+ * assert.equal((await (await fetch(server.url)).text()).length, 100);
+ * assert(performance.now() - start > 90);
+ * await server.close();
+ */
+export function throttled(content: Content, rate: number): AsyncIterable<string | Uint8Array> {
+  checkNumber("rate", rate, Number.MIN_VALUE);
+  return slowly(normalize(content), rate);
+}
+
+/**
+ * Content that breaks off: its first bytes are sent, then the connection ends.
+ *
+ * Content that is no longer than that arrives whole. Like every source of content it is sent chunked, unless the answer
+ * is given a `Content-Length`; a client that speaks HTTP/1.0 needs one to see that something is missing.
+ *
+ * @param request the one that is answered
+ * @param bytes how many are sent
+ * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
+ *
+ * @example
+ * import { startTestServer, truncated } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer((request) => request.respond(200, truncated(request, "hello world", 5)));
+ * const response = await fetch(server.url);
+ * assert.equal(response.status, 200);
+ * await assert.rejects(response.text());
+ * await server.close();
+ */
+export function truncated(request: Request, content: Content, bytes: number): AsyncIterable<string | Uint8Array> {
+  checkNumber("bytes", bytes, 0);
+  return cutting(request, normalize(content), bytes);
+}
+
+/**
+ * Ends the connection instead of answering, or in the middle of an answer, without a reset: the client sees it end (FIN).
+ *
+ * What was sent before still arrives. `startTestServer(dropConnection)` does so with every request.
+ *
+ * @example
+ * import { dropConnection, startTestServer } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer(dropConnection);
+ * await assert.rejects(fetch(server.url), (error) => error.cause.code === "UND_ERR_SOCKET");
+ * await server.close();
+ */
+export function dropConnection(request: Request): void {
+  request.client.destroySoon();
+}
+
+/**
+ * Breaks the connection instead of answering, or in the middle of an answer: the client sees a reset (RST, ECONNRESET).
+ *
+ * What was sent before may be lost. Only TCP can be reset: with TLS and on a Unix socket the connection ends.
+ * `startTestServer(resetConnection)` does so with every request.
+ *
+ * @example
+ * import { resetConnection, startTestServer } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer(resetConnection);
+ * await assert.rejects(fetch(server.url), (error) => error.cause.code === "ECONNRESET");
+ * await server.close();
+ */
+export function resetConnection(request: Request): void {
+  const { client } = request;
+  if ("encrypted" in client || client.remoteAddress === undefined) client.destroy();
+  else client.resetAndDestroy();
+}
+
+/**
+ * Sends bytes that are no answer, then ends the connection.
+ *
+ * @param garbage what goes on the wire as it is, text in UTF-8; default a line that no HTTP client takes
+ *
+ * @example
+ * import { respondGarbage, startTestServer } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer((request) => respondGarbage(request, "HTTP/1.1 two hundred\r\n\r\n"));
+ * await assert.rejects(fetch(server.url), (error) => error.cause.code.startsWith("HPE_"));
+ * await server.close();
+ */
+export function respondGarbage(request: Request, garbage: string | ArrayBufferView = GARBAGE): void {
+  request.client.write(bytesOf(garbage));
+  request.client.destroySoon();
+}
+
+async function* afterwards(content: string | Buffer | Source, ms: number): Source {
+  await pause(ms);
+  yield* piecesOf(content);
+}
+
+async function* slowly(content: string | Buffer | Source, rate: number): Source {
+  const size = Math.max(1, Math.floor(rate / PIECES_PER_SECOND));
+  for await (const chunk of piecesOf(content)) {
+    const bytes = bytesOf(chunk);
+    for (let at = 0; at < bytes.length; at += size) {
+      const piece = bytes.subarray(at, at + size);
+      await pause((piece.length / rate) * 1_000);
+      yield piece;
+    }
+  }
+}
+
+async function* cutting(request: Request, content: string | Buffer | Source, bytes: number): Source {
+  let left = bytes;
+  let missing = false;
+  for await (const chunk of piecesOf(content)) {
+    const piece = bytesOf(chunk);
+    missing = piece.length > left;
+    if (left > 0) yield piece.subarray(0, left);
+    if (missing) break;
+    left -= piece.length;
+  }
+  if (!missing) return;
+  // An end of this source would be the end of the content, and an error the failure of `respond`: neither comes.
+  dropConnection(request);
+  await new Promise<never>(() => {});
+}
+
+/** A source has its own end and cleaning up; text and bytes are one piece. */
+async function* piecesOf(content: string | Buffer | Source): Source {
+  if (isSource(content)) yield* content;
+  else yield content;
+}
+
+function bytesOf(chunk: string | ArrayBufferView): Buffer {
+  const bytes = normalize(chunk);
+  return typeof bytes === "string" ? Buffer.from(bytes) : (bytes as Buffer);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}
+
+function checkNumber(name: string, value: number, least: number): void {
+  if (value >= least && value < Infinity) return;
+  throw invalid(RangeError, `${name} must be a number from ${least}`, value);
+}
