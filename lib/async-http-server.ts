@@ -1,22 +1,19 @@
 import type * as http from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { AcceptQueue } from "./accept-queue";
 import { bind, listenOptions, urlOf } from "./address";
 import { CallbackErrors } from "./callback-errors";
-import type { Connection } from "./connection";
+import { Callbacks, type RequestCallback } from "./callbacks";
 import { Descriptors } from "./descriptors";
 import { withCode } from "./errors";
 import type { Exchange } from "./exchange";
-import { connectionsOf, createNodeServer } from "./from-node";
-import { checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type WaitOptions } from "./options";
+import { connectClients, createNodeServer, type Clients } from "./from-node";
+import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
 import { describeSituation, History } from "./situation";
-import { setTimeout } from "./timers";
+import { clearTimeout, setTimeout } from "./timers";
 import { Wait } from "./wait";
-
-/** A callback that is given a request. What it returns is waited for only to learn of its failure. */
-export type RequestCallback = (request: Request) => unknown;
 
 /** Milliseconds between two looks at the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;
@@ -54,17 +51,19 @@ export class AsyncHttpServer {
 
   readonly #reusePort: boolean;
   readonly #scheme: "http" | "https";
-  readonly #onError: AsyncHttpServerOptions["onError"];
 
-  readonly #connections: ReadonlyMap<Socket, Connection>;
+  readonly #clients: Clients;
   readonly #queue = new AcceptQueue();
+  readonly #callbacks: Callbacks;
   readonly #errors = new CallbackErrors();
   readonly #history = new History();
-  readonly #descriptors = new Descriptors(() => this.#connections.size);
+  readonly #descriptors = new Descriptors(() => this.#clients.connections.size);
 
   #listening: Promise<void> | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
   #closed = false;
+  /** Cuts the grace of a `close` short. */
+  #hurry: (() => void) | undefined = undefined;
   /** Settles `serve`, if there is one. */
   #served: (() => void) | undefined = undefined;
 
@@ -73,9 +72,9 @@ export class AsyncHttpServer {
     checkOptions(options);
     this.#reusePort = options.reusePort ?? false;
     this.#scheme = options.tls === undefined ? "http" : "https";
-    this.#onError = options.onError;
+    this.#callbacks = new Callbacks(options.onError);
     this.node = createNodeServer(options.http, options.tls);
-    this.#connections = connectionsOf(this.node, this.#scheme, options.maxBody ?? 8_388_608, {
+    this.#clients = connectClients(this.node, this.#scheme, options.maxBody ?? 8_388_608, {
       offer: (exchange) => {
         this.arrived(exchange.request);
         this.#queue.offer(exchange);
@@ -84,7 +83,9 @@ export class AsyncHttpServer {
       withdraw: (exchange) => this.#queue.withdraw(exchange),
       finished: (exchange) => this.#history.add(exchange),
     });
-    this.node.on("connection", () => this.#descriptors.opened());
+    this.node.on("connection", (socket) => {
+      if (!this.#descriptors.allowConnection()) socket.destroy();
+    });
   }
 
   /**
@@ -167,7 +168,7 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.shouldAcceptRequest`
    */
   shouldAcceptRequest(assumedDescriptorsPerRequest = 5): boolean {
-    return assumedDescriptorsPerRequest < 0 || this.#descriptors.haveRoomFor(assumedDescriptorsPerRequest);
+    return this.#descriptors.allowRequest(assumedDescriptorsPerRequest);
   }
 
   /**
@@ -202,8 +203,8 @@ export class AsyncHttpServer {
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
-    if (typeof first !== "function") return this.#accept(false, first, requestOf);
-    return this.#accept(true, second, (exchange) => this.#run(first, exchange, this.#tellLoop));
+    if (typeof first !== "function") return this.#accept(false, first, accept);
+    return this.#accept(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#tellLoop));
   }
 
   /**
@@ -246,7 +247,7 @@ export class AsyncHttpServer {
     }
     if (typeof first !== "function") await this.listen(first, address);
     this.#checkOpen();
-    const run = (exchange: Exchange): void => this.#run(callback, exchange, this.#tellServer);
+    const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#tellServer);
     const closed = new Promise<void>((resolve) => (this.#served = resolve));
     if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
     else void this.#serveWithin(assumedDescriptorsPerRequest, run);
@@ -260,13 +261,19 @@ export class AsyncHttpServer {
    * has settled are delivered; every other connection is cut. Calling it twice, before `listen` or during it, is fine,
    * and the server can listen again.
    *
+   * With `grace` it first lets the requests that have arrived be answered, each connection ending with its last answer;
+   * a second `close()` cuts that short.
+   *
+   * @param options `grace` in milliseconds, default 0
    * @returns settles when the port is free and every connection closed
    * @throws as a rejection, once: the error of a callback that nobody was told of; an AggregateError of several
    *
    * @see Nim's `asynchttpserver.close`
    */
-  async close(): Promise<void> {
-    this.#closing ??= this.#shut();
+  async close({ grace = 0 }: CloseOptions = {}): Promise<void> {
+    checkTime("grace", grace);
+    if (grace === 0) this.#hurry?.();
+    this.#closing ??= this.#shut(grace);
     await this.#closing;
     this.#closing = undefined;
     this.#errors.throwAll();
@@ -279,7 +286,7 @@ export class AsyncHttpServer {
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
     return {
-      next: () => this.#accept(false, undefined, resultOf).catch(endIfClosed),
+      next: () => this.#accept(false, undefined, acceptNext).catch(endIfClosed),
       return: () => Promise.resolve({ done: true, value: undefined }),
     };
   }
@@ -320,26 +327,6 @@ export class AsyncHttpServer {
     });
   }
 
-  /** Gives a request to a callback; whatever becomes of it, this neither throws nor waits. */
-  #run(callback: RequestCallback, exchange: Exchange, tell: (error: unknown, request: Request) => void): void {
-    const request = requestOf(exchange);
-    const failed = (error: unknown): void => {
-      exchange.fail();
-      if (this.#onError === undefined) return tell(error, request);
-      try {
-        this.#onError(error, request);
-      } catch (second) {
-        tell(second, request);
-      }
-    };
-    try {
-      const result = callback(request) as Partial<PromiseLike<unknown>> | undefined | null;
-      if (typeof result?.then === "function") result.then(undefined, failed);
-    } catch (error) {
-      failed(error);
-    }
-  }
-
   readonly #tellLoop = (error: unknown): void => {
     if (!this.#queue.failLoop(error)) this.#errors.keep(error);
   };
@@ -356,22 +343,34 @@ export class AsyncHttpServer {
     }
   }
 
-  async #shut(): Promise<void> {
+  async #shut(grace: number): Promise<void> {
     await this.#listening?.catch(ignore);
+    const closed = new Promise<unknown>((resolve) => this.node.close(resolve));
+    if (grace > 0) await this.#finishWithin(grace, closed);
     this.#listening = undefined;
     this.#closed = true;
     this.#queue.failAll(() => withCode("ERR_SERVER_CLOSED", new Error("the server was closed while this call waited")));
     this.#queue.serve(undefined);
-    const closed = new Promise((resolve) => this.node.close(resolve));
-    for (const connection of this.#connections.values()) connection.close();
+    const { connections, transports } = this.#clients;
+    for (const connection of connections.values()) connection.close();
+    for (const socket of transports) socket.destroy();
     await closed;
     this.#served?.();
     this.#served = undefined;
   }
 
+  async #finishWithin(grace: number, closed: Promise<unknown>): Promise<void> {
+    for (const connection of this.#clients.connections.values()) connection.finish();
+    const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
+    const timer = grace === Infinity ? undefined : setTimeout(() => this.#hurry?.(), grace);
+    await Promise.race([closed, hurry]);
+    clearTimeout(timer);
+    this.#hurry = undefined;
+  }
+
   #situation(): string {
-    const open = [...this.#connections.values()].flatMap((connection) => connection.exchanges);
-    return describeSituation(this.url, this.#connections.size, open, this.#history);
+    const open = [...this.#clients.connections.values()].flatMap((connection) => connection.exchanges);
+    return describeSituation(this.url, this.#clients.connections.size, open, this.#history);
   }
 }
 
@@ -391,13 +390,12 @@ if (typeof Symbol.asyncDispose === "symbol") {
   });
 }
 
-function requestOf(exchange: Exchange): Request {
-  exchange.accepted = true;
-  return exchange.request;
+function accept(exchange: Exchange): Request {
+  return exchange.accept();
 }
 
-function resultOf(exchange: Exchange): IteratorResult<Request> {
-  return { done: false, value: requestOf(exchange) };
+function acceptNext(exchange: Exchange): IteratorResult<Request> {
+  return { done: false, value: exchange.accept() };
 }
 
 function endIfClosed(error: unknown): IteratorResult<Request> {

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Exchange, Line } from "./exchange";
+import { codeToString } from "./http-code";
 import { errorAnswer } from "./reply";
 import { clearTimeout, setTimeout } from "./timers";
 import { withoutUpgrade } from "./upgrade";
@@ -14,12 +15,17 @@ export interface Acceptor {
   withdraw(exchange: Exchange): void;
   /** The exchange is over, answered or not. */
   finished(exchange: Exchange): void;
+  /** Gives a socket that Node has let go of back to Node's server. */
+  attach(socket: Socket): void;
 }
 
 /** How long a refused client may go on sending, in milliseconds, so that it gets to read why. */
 const LINGER_TIME = 30_000;
 /** How many bytes it may go on sending. */
 const LINGER_BYTES = 256 * 1024 * 1024;
+/** Nim's words to a client that shuts its sending side too early. */
+const BODY_ENDS_EARLY = "Bad Request. Content-Length does not match actual.";
+const CHUNKS_END_EARLY = "Bad Request. Encoding separator must be \\r\\n";
 
 /**
  * One client connection: its requests in order, one at a time.
@@ -29,10 +35,9 @@ const LINGER_BYTES = 256 * 1024 * 1024;
  */
 export class Connection implements Line {
   readonly socket: Socket;
-  readonly hostname: string;
+  /** Read when the first request comes: an idle connection does without, one that has gone could not tell any more. */
+  hostname = "";
   readonly #acceptor: Acceptor;
-  /** Gives the socket, which Node has let go of, back to Node's server. */
-  readonly #attach: () => void;
   #current: Exchange | undefined = undefined;
   readonly #line: Exchange[] = [];
   /** The status that ends the connection once all before it are answered, or 0. */
@@ -46,15 +51,9 @@ export class Connection implements Line {
   /** A callback has the socket. */
   #taken = false;
 
-  constructor(socket: Socket, acceptor: Acceptor, attach: () => void) {
+  constructor(socket: Socket, acceptor: Acceptor) {
     this.socket = socket;
     this.#acceptor = acceptor;
-    this.#attach = attach;
-    const address = socket.remoteAddress ?? "";
-    // An IPv4 client of a dual-stack socket, RFC 4291 2.5.5.2.
-    this.hostname = address.startsWith("::ffff:") ? address.slice(7) : address;
-    socket.once("close", () => this.#closed());
-    socket.on("end", () => this.#halfClosed());
   }
 
   /** The exchanges that are not finished, the first of them being the one whose turn it is. */
@@ -64,13 +63,14 @@ export class Connection implements Line {
 
   /** Takes the next request of this connection. */
   receive(exchange: Exchange, close: boolean): void {
+    if (this.hostname === "") this.hostname = addressOf(this.socket);
     if (this.#replayed !== undefined) {
       exchange.raw.rawHeaders = this.#replayed;
       this.#replayed = undefined;
     }
     // RFC 9112 9.6: what follows a request with `close` is not processed; nor is what follows a refused one (11.2).
     if (this.#closing) {
-      this.#discard();
+      this.discard();
       exchange.refusal = 400;
       return;
     }
@@ -87,16 +87,21 @@ export class Connection implements Line {
     this.receive(exchange, close);
   }
 
-  /** The parser gave up, or a timeout ran out. */
-  fail(status: number): void {
+  /**
+   * The parser gave up, or a timeout ran out.
+   *
+   * @param atEnd because the client shut its sending side
+   */
+  fail(status: number, atEnd: boolean): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#lingersFrom === -1) this.socket.destroy();
-      else this.#discard();
+      else this.discard();
       return;
     }
     const last = this.#line.at(-1) ?? this.#current;
     if (last !== undefined && !last.complete && last.refusal === 0) {
       last.refusal = status;
+      if (atEnd) last.refusalText = last.progress.announced === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
       this.#closing = true;
       if (last === this.#current) this.#refuse(status, last);
     } else if (!this.#closing) {
@@ -119,11 +124,17 @@ export class Connection implements Line {
     if (exchange === this.#current) this.#refuse(exchange.refusal, exchange);
   }
 
+  discard(): void {
+    if (this.#lingersFrom !== -1 && this.socket.bytesRead - this.#lingersFrom > LINGER_BYTES) this.socket.destroy();
+  }
+
   answerFinished(exchange: Exchange): void {
     if (exchange !== this.#current || this.socket.destroyed) return;
     this.#current = undefined;
     this.#acceptor.finished(exchange);
     if (exchange.upgradeHead !== undefined) return this.#afterUpgrade(exchange, exchange.upgradeHead);
+    // The answer was the last by the caller's own header: nothing behind it is run.
+    if (exchange.closes) this.#line.length = 0;
     const next = this.#line.shift();
     if (next !== undefined) this.#admit(next);
     else if (this.#failure !== 0) this.#refuse(this.#failure);
@@ -143,11 +154,41 @@ export class Connection implements Line {
     if (!waiting) this.socket.destroy();
   }
 
+  /** The server stops gently: what has arrived is answered still, and the last answer says that it is the last. */
+  finish(): void {
+    if (this.#taken) return;
+    const last = this.#line.at(-1) ?? this.#current;
+    if (last === undefined) return this.close();
+    this.#closing = true;
+    last.response.shouldKeepAlive = false;
+  }
+
   /** The server closes: what was answered is delivered, all else is cut. */
   close(): void {
     const idle = this.#current === undefined && this.#lingersFrom === -1 && !this.#taken;
-    if (idle) this.socket.destroySoon();
-    else this.socket.destroy();
+    if (idle) return this.socket.destroySoon();
+    this.socket.destroy();
+    this.closed();
+  }
+
+  /** The client shut its sending side. */
+  halfClosed(): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    // Nobody has accepted the request, and a client that shut its side is taken to be going.
+    if (current.place !== undefined) this.socket.destroy();
+    else current.halfClosed();
+  }
+
+  /** The socket is closed. */
+  closed(): void {
+    for (const exchange of this.exchanges) {
+      this.#acceptor.withdraw(exchange);
+      exchange.leave();
+      this.#acceptor.finished(exchange);
+    }
+    this.#current = undefined;
+    this.#line.length = 0;
   }
 
   #admit(exchange: Exchange): void {
@@ -165,7 +206,8 @@ export class Connection implements Line {
   /** The callback answered an upgrade request: either the socket is its own now, or all goes on as if nothing was asked. */
   #afterUpgrade(exchange: Exchange, head: Buffer): void {
     this.#taken = exchange.switched;
-    if (this.#taken) return;
+    // The timeouts of HTTP are not those of what comes now.
+    if (this.#taken) return void this.socket.setTimeout(0);
     exchange.response.detachSocket(this.socket);
     if (this.#closing || exchange.closes) this.socket.destroySoon();
     else this.#readOn(head);
@@ -182,7 +224,7 @@ export class Connection implements Line {
   #readOn(unread: Buffer): void {
     this.socket.removeListener("error", ignore);
     if (unread.length > 0) this.socket.unshift(unread);
-    this.#attach();
+    this.#acceptor.attach(this.socket);
   }
 
   /**
@@ -194,14 +236,11 @@ export class Connection implements Line {
     this.#line.length = 0;
     if (exchange !== undefined) this.#acceptor.withdraw(exchange);
     this.#lingersFrom = this.socket.bytesRead;
-    this.socket.end(errorAnswer(status, exchange?.raw.method === "HEAD"), "latin1");
+    const text = exchange?.refusalText ?? codeToString(status);
+    this.socket.end(errorAnswer(status, text, exchange?.raw.method === "HEAD"), "latin1");
     this.socket.resume();
     const timer = setTimeout(() => this.socket.destroy(), LINGER_TIME).unref();
     this.socket.once("close", () => clearTimeout(timer));
-  }
-
-  #discard(): void {
-    if (this.#lingersFrom !== -1 && this.socket.bytesRead - this.#lingersFrom > LINGER_BYTES) this.socket.destroy();
   }
 
   /** Stops reading while requests wait behind an unanswered one: TCP holds the client back. */
@@ -213,24 +252,12 @@ export class Connection implements Line {
       if (this.#held) this.socket.pause();
     });
   }
+}
 
-  #halfClosed(): void {
-    const current = this.#current;
-    if (current === undefined) return;
-    // Nobody has accepted the request, and a client that shut its side is taken to be going.
-    if (current.place !== undefined) this.socket.destroy();
-    else current.halfClosed();
-  }
-
-  #closed(): void {
-    for (const exchange of this.exchanges) {
-      this.#acceptor.withdraw(exchange);
-      exchange.leave();
-      this.#acceptor.finished(exchange);
-    }
-    this.#current = undefined;
-    this.#line.length = 0;
-  }
+/** The client's address; an IPv4 client of a dual-stack socket as IPv4 (RFC 4291 2.5.5.2). */
+function addressOf(socket: Socket): string {
+  const address = socket.remoteAddress ?? "";
+  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
 }
 
 function ignore(): void {}

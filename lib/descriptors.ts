@@ -36,15 +36,19 @@ function openDescriptors(otherwise: () => number): number {
   }
 }
 
+/** The part of the free descriptors that may be spent on trust: other code opens some, too. */
+const TRUSTED = 1 / 8;
+
 /**
- * Counts the process's descriptors, though not at every question.
+ * Minds the process's descriptors without counting them at every question.
  *
- * A count leaves room for some more; as long as the questions asked since and the connections opened since cannot have
- * used it up, the answer is yes without looking.
+ * A count is trusted until the questions and connections since could have used up an eighth of what was free then.
  */
 export class Descriptors {
-  #limit: number | undefined;
-  #room = 0;
+  #limit: number | undefined = undefined;
+  #trusted = 0;
+  /** How many a request is assumed to need, as far as anybody has asked. */
+  #assumed = -1;
   readonly #connections: () => number;
 
   /** @param connections how many sockets the server has, for systems that do not tell */
@@ -52,19 +56,30 @@ export class Descriptors {
     this.#connections = connections;
   }
 
-  /** A descriptor was opened. */
-  opened(): void {
-    this.#room--;
+  /** Are there descriptors for a request that needs so many? */
+  allowRequest(assumed: number): boolean {
+    if (assumed < 0) return true;
+    if (assumed > this.#assumed) this.#assumed = assumed;
+    return this.#haveRoomFor(assumed);
   }
 
-  /** Is there room for so many more? The answer reserves them until the next count. */
-  haveRoomFor(descriptors: number): boolean {
-    if (this.#room <= descriptors) {
+  /**
+   * May a new connection stay? Only while it leaves enough for the requests of those that are in: if nothing were left,
+   * `allowRequest` would refuse them for as long as they stay. Always where nobody minds.
+   */
+  allowConnection(): boolean {
+    return this.#assumed < 0 || this.#haveRoomFor(this.#assumed);
+  }
+
+  #haveRoomFor(descriptors: number): boolean {
+    const needed = Math.max(descriptors, 1);
+    if (this.#trusted < needed) {
       this.#limit ??= maxDescriptors();
-      this.#room = this.#limit - openDescriptors(this.#connections);
+      const free = this.#limit - openDescriptors(this.#connections);
+      if (free <= descriptors) return false;
+      this.#trusted = free * TRUSTED;
     }
-    if (this.#room <= descriptors) return false;
-    this.#room -= Math.max(descriptors, 1);
+    this.#trusted -= needed;
     return true;
   }
 }

@@ -23,6 +23,8 @@ export interface Line {
   requestComplete(exchange: Exchange): void;
   /** The body is longer than `maxBody`. */
   bodyTooLong(exchange: Exchange): void;
+  /** More has come of what nobody will read. */
+  discard(): void;
   /** The answer is with the operating system. */
   answerFinished(exchange: Exchange): void;
 }
@@ -40,6 +42,10 @@ interface Answering extends ServerResponse {
   exchange: Exchange;
 }
 
+const settled = Promise.resolve();
+
+const failureHeaders = { "content-type": "text/plain", connection: "close" };
+
 function onFinish(this: Answering): void {
   this.exchange.finish();
 }
@@ -51,6 +57,8 @@ export class Exchange implements BodySink, RequestSource {
   readonly line: Line;
   /** The status with which the library answers instead of handing the request out, or 0. */
   refusal: number;
+  /** What the refusal says, if not just its status. */
+  refusalText: string | undefined = undefined;
   /** Has the whole request arrived? */
   complete: boolean;
   body: Buffer = emptyBody;
@@ -122,6 +130,12 @@ export class Exchange implements BodySink, RequestSource {
     return this.#abort.signal;
   }
 
+  /** Hands the request to whoever answers it. */
+  accept(): Request {
+    this.accepted = true;
+    return this.request;
+  }
+
   /** It is this request's turn and somebody waits for requests: its body is asked for. */
   read(): void {
     if (this.expectsContinue) {
@@ -132,7 +146,10 @@ export class Exchange implements BodySink, RequestSource {
   }
 
   data(chunk: Buffer): boolean {
-    if (this.refusal !== 0) return true;
+    if (this.refusal !== 0) {
+      this.line.discard();
+      return true;
+    }
     const buffer = (this.#buffer ??= new BodyBuffer(this.#announced));
     if (buffer.length + chunk.length > this.#maxBody) {
       this.#buffer = undefined;
@@ -210,7 +227,7 @@ export class Exchange implements BodySink, RequestSource {
 
   /** Ends the exchange of a callback that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
-    if (this.#answer === NONE) void this.respond(500, "500 Internal Server Error", [["connection", "close"]]);
+    if (this.#answer === NONE) void this.respond(500, "500 Internal Server Error", failureHeaders);
     else if (this.#answer === HEAD) this.#cut();
   }
 
@@ -276,6 +293,8 @@ export class Exchange implements BodySink, RequestSource {
   }
 
   #settled(): Promise<void> {
+    // The system took everything at once, as it nearly always does.
+    if (this.line.socket.writableLength === 0) return settled;
     return new Promise((resolve) => {
       this.#settle = resolve;
     });

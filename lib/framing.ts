@@ -57,7 +57,8 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
     }
   }
 
-  if (raw.httpVersionMajor !== 1 || minor > 1) head.refusal = 505;
+  // The parser says 0.9 where the request line has no version at all.
+  if (raw.httpVersionMajor !== 1 || minor > 1) head.refusal = raw.httpVersionMajor === 0 ? 400 : 505;
   else if (raw.method!.length + raw.url!.length + " HTTP/1.1".length + 1 > REQUEST_LINE_LIMIT) head.refusal = 414;
   else if (lines.length > headerLimit * 2) head.refusal = 431;
   // RFC 9112 3.2: 400 to a 1.1 request without Host, and to any with more than one Host line or an invalid one.

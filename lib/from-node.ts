@@ -28,7 +28,7 @@ export function createNodeServer(given: http.ServerOptions | undefined, tls: Sec
     // Only newer versions of Node ask; for the others, `Connection` reads such a request once more.
     shouldUpgradeCallback: (raw: http.IncomingMessage) => !((raw as Incoming).declinesUpgrade = hasBody(raw)),
   };
-  const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
+  const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls, allowHalfOpen: true });
   node.timeout = SEND_TIMEOUT;
   // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
   node.maxHeadersCount = 0;
@@ -42,19 +42,25 @@ function createSecureServer(options: object): http.Server {
   return https.createServer(options) as unknown as http.Server;
 }
 
-/**
- * Turns what Node's server tells into the exchanges of connections.
- *
- * @returns the open connections, which this keeps up to date
- */
-export function connectionsOf(
+/** Who is connected, kept up to date. */
+export interface Clients {
+  /** By the socket that carries HTTP. */
+  readonly connections: ReadonlyMap<Socket, Connection>;
+  /** Below TLS, those whose handshake is not done included; else empty. */
+  readonly transports: ReadonlySet<Socket>;
+}
+
+/** Turns what Node's server tells into the exchanges of connections. */
+export function connectClients(
   node: http.Server,
   scheme: "http" | "https",
   maxBody: number,
-  acceptor: Acceptor,
-): ReadonlyMap<Socket, Connection> {
+  server: Omit<Acceptor, "attach">,
+): Clients {
   const connections = new Map<Socket, Connection>();
+  const transports = new Set<Socket>();
   const connected = scheme === "http" ? "connection" : "secureConnection";
+  const acceptor: Acceptor = { ...server, attach: (socket) => node.emit(connected, socket) };
 
   const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean, refusal = 0): void => {
     const connection = connections.get(raw.socket);
@@ -63,7 +69,9 @@ export function connectionsOf(
     if (head.refusal === 0) head.refusal = refusal;
     // Behind a body that follows an upgrade request, Node's parser drops what came in the same packet.
     if (head.close || (raw as Incoming).declinesUpgrade) response.shouldKeepAlive = false;
-    const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, expects);
+    // Without a body there is nothing to wait for, and nothing for which Node had to end the connection.
+    if (expects && head.length === 0) Object.assign(response, { _expect_continue: false });
+    const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, expects && head.length !== 0);
     connection.receive(exchange, !response.shouldKeepAlive);
   };
 
@@ -78,12 +86,28 @@ export function connectionsOf(
     connection.receiveUpgrade(exchange, !response.shouldKeepAlive);
   };
 
+  // One function for all sockets: an idle connection shall cost no more than Node's own.
+  function onEnd(this: Socket): void {
+    connections.get(this)?.halfClosed();
+  }
+  function onClose(this: Socket): void {
+    connections.get(this)?.closed();
+    connections.delete(this);
+  }
+
   node.on(connected, (socket: Socket) => {
     // Given back by its own connection.
     if (connections.has(socket)) return;
-    connections.set(socket, new Connection(socket, acceptor, () => node.emit(connected, socket)));
-    socket.once("close", () => connections.delete(socket));
+    connections.set(socket, new Connection(socket, acceptor));
+    socket.on("end", onEnd);
+    socket.on("close", onClose);
   });
+  if (scheme === "https") {
+    node.on("connection", (socket: Socket) => {
+      transports.add(socket);
+      socket.once("close", () => transports.delete(socket));
+    });
+  }
   node.on("request", (raw, response) => receive(raw, response, false));
   node.on("checkContinue", (raw, response) => receive(raw, response, true));
   node.on("checkExpectation", (raw, response) => receive(raw, response, false, 417));
@@ -92,10 +116,10 @@ export function connectionsOf(
   node.on("clientError", (error, socket) => {
     const connection = connections.get(socket as Socket);
     if (connection === undefined) socket.destroy();
-    else connection.fail(statusOfParseError(error));
+    else connection.fail(statusOfParseError(error), (error as NodeJS.ErrnoException).code === "HPE_INVALID_EOF_STATE");
   });
   node.on("timeout", (socket) => connections.get(socket)?.silent());
   // An accept that fails, as with EMFILE, ends that connection, not the process.
   node.on("error", () => {});
-  return connections;
+  return { connections, transports };
 }

@@ -4,8 +4,9 @@
  * `async-http-server` is the server, `request` what it hands out; `http-code`, `http-headers`, `http-method`, `protocol`
  * and `uri` are the vocabulary, which knows nothing of sockets.
  */
-export { AsyncHttpServer, newAsyncHttpServer, type RequestCallback } from "./async-http-server";
-export type { AsyncHttpServerOptions, WaitOptions } from "./options";
+export { AsyncHttpServer, newAsyncHttpServer } from "./async-http-server";
+export type { RequestCallback } from "./callbacks";
+export type { AsyncHttpServerOptions, CloseOptions, WaitOptions } from "./options";
 export { Request } from "./request";
 export type { Content } from "./content";
 export type { ErrorCode } from "./errors";

@@ -27,6 +27,12 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a server is closed. */
+export interface CloseOptions {
+  /** Milliseconds for which requests that have arrived may still be answered before they are cut. Default 0. */
+  readonly grace?: number | undefined;
+}
+
 /** What a timer of Node can count to, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
@@ -53,11 +59,16 @@ export function checkOptions(options: AsyncHttpServerOptions): void {
 }
 
 /** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
+export function checkTime(name: string, time: unknown): void {
+  if (typeof time !== "number") throw invalid(TypeError, `${name} must be a number of milliseconds`, time);
+  if (time === Infinity || (time >= 0 && time <= LONGEST_TIMEOUT)) return;
+  throw invalid(RangeError, `${name} must be from 0 to ${LONGEST_TIMEOUT} milliseconds, or Infinity`, time);
+}
+
+/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
 export function checkWait(wait: WaitOptions): void {
   const { timeout, signal } = wait;
-  if (timeout !== undefined && timeout !== Infinity && !(timeout >= 0 && timeout <= LONGEST_TIMEOUT)) {
-    throw invalid(RangeError, `timeout must be from 0 to ${LONGEST_TIMEOUT} milliseconds, or Infinity`, timeout);
-  }
+  if (timeout !== undefined) checkTime("timeout", timeout);
   if (signal !== undefined && typeof signal.addEventListener !== "function") {
     throw invalid(TypeError, "signal must be an AbortSignal", signal);
   }

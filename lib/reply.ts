@@ -1,4 +1,4 @@
-import { reasonPhrase } from "./http-code";
+import { codeToString, reasonPhrase } from "./http-code";
 import { flattenHeaders, type HeadersInit } from "./http-headers";
 import { withCode } from "./errors";
 import { asksToClose } from "./framing";
@@ -76,12 +76,12 @@ export function bareHead(code: number, init: HeadersInit | undefined, check: (na
 /**
  * The one error answer with which the library itself ends a connection.
  *
+ * @param content ASCII
  * @param toHead without content, as the answer to HEAD must be (RFC 9110 9.3.2)
  */
-export function errorAnswer(code: number, toHead: boolean): string {
-  const content = `${code} ${reasonPhrase(code)}`;
+export function errorAnswer(code: number, content: string, toHead: boolean): string {
   return (
-    `HTTP/1.1 ${content}\r\nContent-Type: text/plain\r\nContent-Length: ${content.length}\r\n` +
+    `HTTP/1.1 ${codeToString(code)}\r\nContent-Type: text/plain\r\nContent-Length: ${content.length}\r\n` +
     `Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n${toHead ? "" : content}`
   );
 }

@@ -8,6 +8,9 @@ const PIECES_PER_SECOND = 20;
 
 const GARBAGE = "This is not HTTP.\r\n\r\n";
 
+/** What a timer of Node can count to, in milliseconds, and enough for everything else. */
+const MOST = 2 ** 31 - 1;
+
 /**
  * Waits before an answer, so that even its status line comes late.
  *
@@ -70,7 +73,7 @@ export function delayed(content: Content, ms: number): AsyncIterable<string | Ui
  *
  * Like every source of content it is sent chunked, unless the answer is given a `Content-Length`.
  *
- * @param rate bytes per second
+ * @param rate bytes per second, at least 1
  * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
  *
  * @example
@@ -84,7 +87,7 @@ export function delayed(content: Content, ms: number): AsyncIterable<string | Ui
  * await server.close();
  */
 export function throttled(content: Content, rate: number): AsyncIterable<string | Uint8Array> {
-  checkNumber("rate", rate, Number.MIN_VALUE);
+  checkNumber("rate", rate, 1);
   return slowly(normalize(content), rate);
 }
 
@@ -116,7 +119,7 @@ export function truncated(request: Request, content: Content, bytes: number): As
 /**
  * Ends the connection instead of answering, or in the middle of an answer, without a reset: the client sees it end (FIN).
  *
- * What was sent before still arrives. `startTestServer(dropConnection)` does so with every request.
+ * What was awaited before still arrives. `startTestServer(dropConnection)` does so with every request.
  *
  * @example
  * import { dropConnection, startTestServer } from "asynchttpserver/testing";
@@ -196,6 +199,8 @@ async function* cutting(request: Request, content: string | Buffer | Source, byt
     left -= piece.length;
   }
   if (!missing) return;
+  // Node keeps a chunk back until the end of the turn in which it was written.
+  await pause(0);
   // An end of this source would be the end of the content, and an error the failure of `respond`: neither comes.
   dropConnection(request);
   await new Promise<never>(() => {});
@@ -219,6 +224,6 @@ function pause(ms: number): Promise<void> {
 }
 
 function checkNumber(name: string, value: number, least: number): void {
-  if (value >= least && value < Infinity) return;
-  throw invalid(RangeError, `${name} must be a number from ${least}`, value);
+  if (value >= least && value <= MOST) return;
+  throw invalid(RangeError, `${name} must be from ${least} to ${MOST}`, value);
 }
