@@ -2,10 +2,10 @@ import { runInNewContext } from "node:vm";
 import {
   flattenHeaders,
   HttpHeaders,
-  HttpHeaderValues,
   newHttpHeaders,
   type HeadersInit,
 } from "../lib/http-headers";
+import { HttpHeaderValues } from "../lib/header-values";
 
 describe("thttpcore.nim", () => {
   test("headers", () => {

@@ -1,4 +1,5 @@
-import { AsyncHttpServer, type RequestCallback } from "../async-http-server";
+import { AsyncHttpServer } from "../async-http-server";
+import type { RequestCallback } from "../callbacks";
 import type { AsyncHttpServerOptions, WaitOptions } from "../options";
 import type { Request } from "../request";
 
@@ -30,8 +31,8 @@ const DEFAULT_WAIT = 4_000;
  * assert.equal(await (await reply).text(), "welcome");
  * await server.close();
  */
-export function startTestServer(callback?: RequestCallback, options?: AsyncHttpServerOptions): Promise<TestServer>;
 export function startTestServer(options: AsyncHttpServerOptions): Promise<TestServer>;
+export function startTestServer(callback?: RequestCallback, options?: AsyncHttpServerOptions): Promise<TestServer>;
 export async function startTestServer(
   first?: RequestCallback | AsyncHttpServerOptions,
   second?: AsyncHttpServerOptions,
