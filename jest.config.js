@@ -5,8 +5,6 @@ module.exports = {
   testEnvironment: "node",
   // Everything under __tests__ counts as a suite unless told otherwise; helpers and benchmarks are none.
   testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
-  // Throw-away projects and build output are no part of the sources.
-  modulePathIgnorePatterns: ["<rootDir>/\\.build/", "<rootDir>/\\.ci/", "<rootDir>/dist/"],
   // Examples and documents name the package; here they get its sources, so that no test depends on a build.
   moduleNameMapper: {
     "^asynchttpserver$": "<rootDir>/lib/index.ts",

@@ -248,10 +248,11 @@ export class AsyncHttpServer {
     if (typeof first !== "function") await this.listen(first, address);
     this.#checkOpen();
     const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#tellServer);
-    const closed = new Promise<void>((resolve) => (this.#served = resolve));
-    if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
-    else void this.#serveWithin(assumedDescriptorsPerRequest, run);
-    return closed;
+    return new Promise<void>((settle) => {
+      this.#served = settle;
+      if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
+      else void this.#serveWithin(assumedDescriptorsPerRequest, run, settle);
+    });
   }
 
   /**
@@ -336,17 +337,20 @@ export class AsyncHttpServer {
     this.#errors.keep(error);
   };
 
-  async #serveWithin(assumedDescriptors: number, run: (exchange: Exchange) => void): Promise<void> {
-    while (!this.#closed) {
+  /** @param settle tells this `serve` from a later one, for a loop that sleeps while the server is closed and listens again */
+  async #serveWithin(assumedDescriptors: number, run: (exchange: Exchange) => void, settle: () => void): Promise<void> {
+    while (!this.#closed && this.#served === settle) {
       if (this.shouldAcceptRequest(assumedDescriptors)) await this.#accept(false, undefined, run).catch(ignore);
       else await new Promise((resolve) => setTimeout(resolve, DESCRIPTORS_PAUSE));
     }
   }
 
   async #shut(grace: number): Promise<void> {
+    const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
     await this.#listening?.catch(ignore);
     const closed = new Promise<unknown>((resolve) => this.node.close(resolve));
-    if (grace > 0) await this.#finishWithin(grace, closed);
+    if (grace > 0) await this.#finishWithin(grace, Promise.race([closed, hurry]));
+    this.#hurry = undefined;
     this.#listening = undefined;
     this.#closed = true;
     this.#queue.failAll(() => withCode("ERR_SERVER_CLOSED", new Error("the server was closed while this call waited")));
@@ -359,13 +363,11 @@ export class AsyncHttpServer {
     this.#served = undefined;
   }
 
-  async #finishWithin(grace: number, closed: Promise<unknown>): Promise<void> {
+  async #finishWithin(grace: number, over: Promise<unknown>): Promise<void> {
     for (const connection of this.#clients.connections.values()) connection.finish();
-    const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
     const timer = grace === Infinity ? undefined : setTimeout(() => this.#hurry?.(), grace);
-    await Promise.race([closed, hurry]);
+    await over;
     clearTimeout(timer);
-    this.#hurry = undefined;
   }
 
   #situation(): string {

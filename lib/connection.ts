@@ -209,7 +209,8 @@ export class Connection implements Line {
     // The timeouts of HTTP are not those of what comes now.
     if (this.#taken) return void this.socket.setTimeout(0);
     exchange.response.detachSocket(this.socket);
-    if (this.#closing || exchange.closes) this.socket.destroySoon();
+    const over = this.#closing || exchange.closes || this.socket.readableEnded;
+    if (over) this.socket.destroySoon();
     else this.#readOn(head);
   }
 

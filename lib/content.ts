@@ -47,12 +47,22 @@ export function isSource(content: string | Buffer | Source): content is Source {
   return typeof content === "object" && !Buffer.isBuffer(content);
 }
 
+/** Starts to read a source. A web stream is read by its reader, whose `cancel` need not wait for a pending read. */
+export function iterate(source: Source): AsyncIterator<unknown> {
+  const { getReader } = source as Partial<ReadableStream>;
+  if (typeof getReader !== "function") return source[Symbol.asyncIterator]();
+  const reader = (source as ReadableStream).getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    return: () => reader.cancel().then(() => ({ done: true, value: undefined })),
+  };
+}
+
 /** Lets go of a source that will not be read to its end: a stream is destroyed, a generator's `return` runs. */
-export function release(source: Source, iterator?: AsyncIterator<unknown>): void {
-  const stream = source as { destroy?(): void };
-  if (typeof stream.destroy === "function") stream.destroy();
-  const returned = (iterator ?? source[Symbol.asyncIterator]()).return?.();
-  returned?.then(undefined, ignore);
+export function release(source: Source, iterator = iterate(source)): void {
+  const { destroy } = source as Partial<Readable>;
+  if (typeof destroy === "function") (source as Readable).destroy();
+  iterator.return?.().then(undefined, ignore);
 }
 
 function ignore(): void {}

@@ -47,7 +47,7 @@ const TRUSTED = 1 / 8;
 export class Descriptors {
   #limit: number | undefined = undefined;
   #trusted = 0;
-  /** How many a request is assumed to need, as far as anybody has asked. */
+  /** How many a request is assumed to need, by the latest question; -1 where nobody asks. */
   #assumed = -1;
   readonly #connections: () => number;
 
@@ -59,7 +59,7 @@ export class Descriptors {
   /** Are there descriptors for a request that needs so many? */
   allowRequest(assumed: number): boolean {
     if (assumed < 0) return true;
-    if (assumed > this.#assumed) this.#assumed = assumed;
+    this.#assumed = assumed;
     return this.#haveRoomFor(assumed);
   }
 

@@ -7,7 +7,7 @@ import type { Place } from "./fifo";
 import type { Head } from "./framing";
 import type { HeadersInit } from "./http-headers";
 import type { BodySink, Incoming } from "./incoming";
-import { Departure, pump } from "./pump";
+import { Departure, flushHead, pump } from "./pump";
 import { switchesProtocol } from "./upgrade";
 import { Request, type RequestSource } from "./request";
 import { decideReply, bareHead, isInterim, type Reply } from "./reply";
@@ -201,7 +201,8 @@ export class Exchange implements BodySink, RequestSource {
     this.#writeHead(code, init, -1);
     this.#answer = HEAD;
     if (this.#gone) return Promise.resolve();
-    this.response.flushHeaders();
+    if (this.#reply!.hasContent) flushHead(this.response);
+    else this.response.flushHeaders();
     return this.#write("");
   }
 
@@ -233,9 +234,12 @@ export class Exchange implements BodySink, RequestSource {
 
   #writeHead(code: number, init: HeadersInit | undefined, size: number): void {
     if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status} already`);
-    const reply = decideReply(code, init, size, { method: this.raw.method!, minor: this.raw.httpVersionMinor });
+    const { raw, response } = this;
+    const asked = { method: raw.method!, minor: raw.httpVersionMinor, last: !response.shouldKeepAlive };
+    const reply = decideReply(code, init, size, asked);
+    if (reply.sticky) checkHeaders(reply.headers);
     try {
-      this.response.writeHead(code, reply.reason, reply.headers);
+      response.writeHead(code, reply.reason, reply.headers);
     } catch (error) {
       throw invalidHeader(error);
     }
@@ -324,6 +328,10 @@ function isTcp(socket: Socket): boolean {
 
 function alreadyAnswered(how: string): Error {
   return withCode("ERR_ALREADY_ANSWERED", new Error(`the request cannot be answered like this: ${how}`));
+}
+
+function checkHeaders(flat: readonly string[]): void {
+  for (let i = 0; i < flat.length; i += 2) checkHeader(flat[i]!, flat[i + 1]!);
 }
 
 function checkHeader(name: string, value: string): void {

@@ -15,7 +15,8 @@ export interface Head {
 }
 
 /** RFC 9110 7.2 with RFC 3986 3.2.2: uri-host [ ":" port ]; empty where the target has no authority. */
-const HOST = /^(?:\[[0-9A-Za-z:.%\-_~!$&'()*+,;=]+\]|[0-9A-Za-z\-._~%!$&'()*+,;=]*)(?::[0-9]*)?$/;
+const HOST =
+  /^(?:\[(?:[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z\-._~%]+)?|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?$/;
 /** RFC 9112 3.2.2: absolute-form, as far as it takes to tell it from what is no target at all. */
 const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.\-]*:\/\//;
 /** RFC 9112 3.2.3: authority-form, host and port. */
@@ -33,6 +34,7 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
   let hosts = 0;
   let hostValid = true;
   let coding: string | undefined;
+  let expectation: string | undefined;
 
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i]!;
@@ -42,6 +44,9 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
           hosts++;
           hostValid &&= HOST.test(lines[i + 1]!);
         }
+        break;
+      case 6:
+        if (isField(name, "expect")) expectation = lines[i + 1];
         break;
       case 10:
         if (isField(name, "connection")) head.close ||= asksToClose(lines[i + 1]!);
@@ -68,6 +73,8 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
     head.refusal = refuseCoding(coding, minor);
     head.length = -1;
   } else if (head.length > maxBody) head.refusal = 413;
+  // RFC 9110 10.1.1: an expectation that cannot be met is refused, and in HTTP/1.0 there are none.
+  if (head.refusal === 0 && expectation !== undefined && minor === 1 && !isContinue(expectation)) head.refusal = 417;
   return head;
 }
 
@@ -91,6 +98,10 @@ export function asksToClose(connection: string): boolean {
   // What nearly every client sends, and what nearly every other one does.
   if (connection === "keep-alive") return false;
   return connection === "close" || elementsOf(connection.toLowerCase()).includes("close");
+}
+
+function isContinue(expectation: string): boolean {
+  return elementsOf(expectation.toLowerCase()).every((element) => element === "100-continue");
 }
 
 function refuseCoding(coding: string, minor: number): number {
@@ -122,7 +133,7 @@ export function statusOfParseError(error: ParseError): number {
       return 408;
     case "HPE_HEADER_OVERFLOW":
       // RFC 9112 3: a request line that is too long is 414, header lines are 431.
-      return parsedPart(error).includes("\n") ? 431 : 414;
+      return endsInRequestLine(parsedPart(error)) ? 414 : 431;
     case "HPE_INVALID_METHOD":
       // RFC 9110 9.1: 501 for a method that is not known, 400 for what is no request line.
       return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ \S+ HTTP\/1\.[01]\r/.test(brokenLine(error)) ? 501 : 400;
@@ -133,6 +144,12 @@ export function statusOfParseError(error: ParseError): number {
     default:
       return 400;
   }
+}
+
+/** Do these bytes, the latest of a head, end within its request line? Of what came in earlier packets nothing is known. */
+function endsInRequestLine(bytes: string): boolean {
+  const lineStart = bytes.lastIndexOf("\n") + 1;
+  return /^[A-Z-]+ /.test(bytes.slice(lineStart)) && /^\s*$|\r\n\r\n$/.test(bytes.slice(0, lineStart));
 }
 
 function parsedPart(error: ParseError): string {

@@ -17,6 +17,12 @@ const HTTP_DEFAULTS: http.ServerOptions = {
 /** Milliseconds for which a client may leave an answer lying. */
 const SEND_TIMEOUT = 120_000;
 
+/**
+ * Since Node 25 the parser reads the body of an upgrade request, too, but drops what came behind it in the same packet;
+ * before, it stops at the head, and `Connection` has such a request read once more.
+ */
+const READS_UPGRADE_BODIES = Number(process.versions.node.split(".")[0]) >= 25;
+
 /** Makes the server of `node:http`, or of `node:https`, that does the parsing. */
 export function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
   const options = {
@@ -25,8 +31,8 @@ export function createNodeServer(given: http.ServerOptions | undefined, tls: Sec
     // The head is checked in `framing`, where one refusal is like another.
     requireHostHeader: false,
     IncomingMessage: Incoming,
-    // Only newer versions of Node ask; for the others, `Connection` reads such a request once more.
-    shouldUpgradeCallback: (raw: http.IncomingMessage) => !((raw as Incoming).declinesUpgrade = hasBody(raw)),
+    shouldUpgradeCallback: (raw: http.IncomingMessage) =>
+      !((raw as Incoming).declinesUpgrade = READS_UPGRADE_BODIES && hasBody(raw)),
   };
   const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls, allowHalfOpen: true });
   node.timeout = SEND_TIMEOUT;
@@ -62,15 +68,13 @@ export function connectClients(
   const connected = scheme === "http" ? "connection" : "secureConnection";
   const acceptor: Acceptor = { ...server, attach: (socket) => node.emit(connected, socket) };
 
-  const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean, refusal = 0): void => {
+  const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
     const head = readHead(raw, maxBody);
-    if (head.refusal === 0) head.refusal = refusal;
-    // Behind a body that follows an upgrade request, Node's parser drops what came in the same packet.
     if (head.close || (raw as Incoming).declinesUpgrade) response.shouldKeepAlive = false;
-    // Without a body there is nothing to wait for, and nothing for which Node had to end the connection.
-    if (expects && head.length === 0) Object.assign(response, { _expect_continue: false });
+    // Node would end a connection on which it sent no 100; a body that is there already, or none, needs no 100.
+    if (expects) Object.assign(response, { _expect_continue: false });
     const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, expects && head.length !== 0);
     connection.receive(exchange, !response.shouldKeepAlive);
   };
@@ -110,7 +114,7 @@ export function connectClients(
   }
   node.on("request", (raw, response) => receive(raw, response, false));
   node.on("checkContinue", (raw, response) => receive(raw, response, true));
-  node.on("checkExpectation", (raw, response) => receive(raw, response, false, 417));
+  node.on("checkExpectation", (raw, response) => receive(raw, response, false));
   node.on("upgrade", receiveUpgrade);
   node.on("connect", receiveUpgrade);
   node.on("clientError", (error, socket) => {

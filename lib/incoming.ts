@@ -22,7 +22,7 @@ const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void
 export class Incoming extends IncomingMessage {
   /** Set before the first chunk can arrive; a message that Node answers by itself has none and stays a plain stream. */
   sink: BodySink | undefined = undefined;
-  /** An upgrade request with a body that is served as an ordinary one, by a Node that asks which are. */
+  /** An upgrade request with a body on a Node that reads that itself: an ordinary request, and the last on its connection. */
   declinesUpgrade = false;
   #reader = false;
 

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { normalize, isSource, release, type Source } from "./content";
+import { isSource, iterate, normalize, release, type Source } from "./content";
 import { withCode } from "./errors";
 
 /** Tells a running {@link pump} that the client has gone, whatever it is waiting for. */
@@ -30,11 +30,11 @@ export class Departure {
  * @throws whatever the source throws, TypeError for a chunk that is neither text nor bytes
  */
 export async function pump(source: Source, out: ServerResponse, limit: number, departure: Departure): Promise<number> {
-  const iterator = source[Symbol.asyncIterator]();
+  const iterator = iterate(source);
   let sent = 0;
   try {
     // The head must not wait for the first event of a slow source.
-    out.flushHeaders();
+    flushHead(out);
     for (;;) {
       const step = await departure.before(iterator.next());
       if (step === undefined) {
@@ -57,6 +57,13 @@ export async function pump(source: Source, out: ServerResponse, limit: number, d
     release(source, iterator);
     throw error;
   }
+}
+
+/** Sends the head now. Node's `flushHeaders` would send it as UTF-8, in which latin1 values are other bytes. */
+export function flushHead(out: ServerResponse): void {
+  out.write("", "latin1");
+  // Node holds the first write back for what comes with it.
+  out.socket?.uncork();
 }
 
 function bytesOf(chunk: unknown): Buffer {

@@ -1,7 +1,7 @@
 import { codeToString, reasonPhrase } from "./http-code";
 import { flattenHeaders, type HeadersInit } from "./http-headers";
 import { withCode } from "./errors";
-import { asksToClose } from "./framing";
+import { asksToClose, elementsOf } from "./framing";
 
 /** Taken when the module loads: a test may replace the global one. */
 const Clock = Date;
@@ -11,6 +11,8 @@ export interface Asked {
   readonly method: string;
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
   readonly minor: number;
+  /** Will the connection end with this answer, whatever it says? */
+  readonly last: boolean;
 }
 
 /** Everything about an answer that is decided before a byte of it is written. */
@@ -25,6 +27,8 @@ export interface Reply {
   readonly length: number;
   /** Does the caller end the connection with this answer? */
   readonly close: boolean;
+  /** Would Node remember something of these headers even if it refused them? */
+  readonly sticky: boolean;
 }
 
 /**
@@ -52,7 +56,11 @@ export function decideReply(code: number, init: HeadersInit | undefined, length:
   } else sent = framing.length >= 0 ? framing.length : length;
 
   if (sent >= 0) headers.push("Content-Length", String(sent));
-  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent, close: framing.close };
+  const { connection } = framing;
+  if (connection !== undefined) headers.push("connection", asked.last ? closing(connection) : connection);
+  const close = connection !== undefined && asksToClose(connection);
+  const sticky = bare || connection !== undefined;
+  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent, close, sticky };
 }
 
 /** Is this status an interim one, after which the request still waits for its answer? 101 is final. */
@@ -64,7 +72,8 @@ export function isInterim(code: number): boolean {
 export function bareHead(code: number, init: HeadersInit | undefined, check: (name: string, value: string) => void): string {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
-  takeFraming(headers);
+  const { connection } = takeFraming(headers);
+  if (connection !== undefined) headers.push("connection", connection);
   let head = `HTTP/1.1 ${code} ${reasonPhrase(code)}\r\n`;
   for (let i = 0; i < headers.length; i += 2) {
     check(headers[i]!, headers[i + 1]!);
@@ -94,21 +103,19 @@ function checkStatus(code: number): void {
   );
 }
 
-/** Takes the caller's lengths and codings out of the list: they are checked, and written again where they fit. */
-function takeFraming(headers: string[]): { length: number; chunked: boolean; close: boolean } {
+/** Takes what frames the answer out of the caller's list: it is checked, and written again where it fits. */
+function takeFraming(headers: string[]): { length: number; chunked: boolean; connection: string | undefined } {
   let length = -1;
   let chunked = false;
-  let close = false;
+  let connection: string | undefined;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!;
     if (name.length === 10 && name.toLowerCase() === "connection") {
-      close ||= asksToClose(headers[i + 1]!);
-      continue;
-    }
-    if (name.length === 14 && name.toLowerCase() === "content-length") {
+      connection = connection === undefined ? headers[i + 1]! : `${connection}, ${headers[i + 1]!}`;
+    } else if (name.length === 14 && name.toLowerCase() === "content-length") {
       length = contentLength(headers[i + 1]!, length);
     } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
-      if (headers[i + 1]!.trim().toLowerCase() !== "chunked") {
+      if (!/^[ \t]*chunked[ \t]*$/i.test(headers[i + 1]!)) {
         throw invalidHeader(`"${headers[i + 1]!}" as Transfer-Encoding: only "chunked" can be sent`);
       }
       chunked = true;
@@ -116,7 +123,13 @@ function takeFraming(headers: string[]): { length: number; chunked: boolean; clo
     headers.splice(i, 2);
     i -= 2;
   }
-  return { length, chunked, close };
+  return { length, chunked, connection };
+}
+
+/** RFC 9112 9.6: the last answer on a connection says so. */
+function closing(connection: string): string {
+  const others = elementsOf(connection).filter((option) => !/^(?:keep-alive|close|)$/i.test(option));
+  return [...others, "close"].join(", ");
 }
 
 function contentLength(value: string, before: number): number {

@@ -1,0 +1,126 @@
+"use strict";
+// One side of one case in a process of its own: `server.js NAME bare|library`. It tells its port, and its use of the
+// machine whenever it is asked.
+
+const http = require("node:http");
+const { setTimeout: sleep } = require("node:timers/promises");
+const { requestCases, headerNames } = require("./cases.js");
+const { newAsyncHttpServer } = require("../../dist/index.js");
+
+/**
+ * @typedef {import("../../dist/index.js").Request} Request
+ * @typedef {import("../../dist/index.js").AsyncHttpServer} AsyncHttpServer
+ * @typedef {{ bare: http.RequestListener, library: (request: Request) => unknown }} Handlers
+ */
+
+const [, , name, side] = process.argv;
+const one = /** @type {import("./cases.js").Case} */ (requestCases.find((each) => each.name === name));
+
+const HELLO = "Hello World";
+const large = Buffer.alloc(1024 * 1024, "x");
+const read = headerNames(one.reads);
+const readLower = read.map((each) => each.toLowerCase());
+
+/** @type {Record<string, Handlers>} */
+const handlers = {
+  hello: {
+    bare: (_request, response) => {
+      response.writeHead(200, { "Content-Length": HELLO.length });
+      response.end(HELLO);
+    },
+    library: (request) => request.respond(200, HELLO),
+  },
+  echo: {
+    bare: (request, response) => {
+      gather(request, (body) => {
+        response.writeHead(200, { "Content-Length": body.length });
+        response.end(body);
+      });
+    },
+    library: (request) => request.respond(200, request.rawBody),
+  },
+  measure: {
+    bare: (request, response) => {
+      gather(request, (body) => {
+        const text = String(body.length);
+        response.writeHead(200, { "Content-Length": text.length });
+        response.end(text);
+      });
+    },
+    library: (request) => request.respond(200, String(request.rawBody.length)),
+  },
+  large: {
+    bare: (_request, response) => {
+      response.writeHead(200, { "Content-Length": large.length });
+      response.end(large);
+    },
+    library: (request) => request.respond(200, large),
+  },
+  headers: {
+    bare: (request, response) => {
+      let length = 0;
+      for (const each of readLower) length += /** @type {string} */ (request.headers[each]).length;
+      const text = String(length);
+      response.writeHead(200, { "Content-Length": text.length });
+      response.end(text);
+    },
+    library: (request) => {
+      let length = 0;
+      for (const each of read) length += request.headers.get(each, 0).length;
+      return request.respond(200, String(length));
+    },
+  },
+};
+
+/**
+ * What people write by hand.
+ * @param {http.IncomingMessage} request
+ * @param {(body: Buffer) => void} use
+ */
+function gather(request, use) {
+  /** @type {Buffer[]} */
+  const chunks = [];
+  request.on("data", (chunk) => chunks.push(chunk));
+  request.on("end", () => use(Buffer.concat(chunks)));
+}
+
+/** @type {Record<string, (server: AsyncHttpServer, callback: (request: Request) => unknown) => Promise<void>>} */
+const acceptors = {
+  serve: (server, callback) => server.serve(callback),
+  async loop(server, callback) {
+    for (;;) {
+      if (server.shouldAcceptRequest()) await server.acceptRequest(callback);
+      else await sleep(500);
+    }
+  },
+  async iterate(server, callback) {
+    for await (const request of server) void callback(request);
+  },
+};
+
+async function start() {
+  const { bare, library } = handlers[one.handler];
+  if (side === "bare" || one.accept === "bare") {
+    // The library's own keep-alive time, because the answer tells it to the client.
+    const server = http.createServer({ keepAliveTimeout: 65_000 }, bare);
+    server.listen(0, "127.0.0.1", () => tellPort(server));
+    return;
+  }
+  const server = newAsyncHttpServer();
+  await server.listen(0);
+  tellPort(server.node);
+  await acceptors[one.accept](server, library);
+}
+
+/** @param {http.Server} server */
+function tellPort(server) {
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  process.send?.({ port });
+}
+
+process.on("message", () => {
+  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+  process.send?.({ cpu: userCPUTime + systemCPUTime, peak: maxRSS * 1024 });
+});
+process.on("disconnect", () => process.exit());
+void start();

@@ -1,0 +1,40 @@
+"use strict";
+// Start on a free port, one fetch, close, again and again: `start-close.js bare|library`, so many times as it is told.
+
+const http = require("node:http");
+const { newAsyncHttpServer } = require("../../dist/index.js");
+
+async function bare() {
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, (_request, response) => {
+    response.writeHead(200, { "Content-Length": 5 });
+    response.end("hello");
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  await (await fetch(`http://127.0.0.1:${port}`)).text();
+  await new Promise((resolve) => {
+    server.close(resolve);
+    // Without this, a close now and then waits for fetch's idle connection.
+    server.closeAllConnections();
+  });
+}
+
+async function library() {
+  const server = newAsyncHttpServer();
+  await server.listen(0);
+  void server.serve((request) => request.respond(200, "hello"));
+  await (await fetch(server.url)).text();
+  await server.close();
+}
+
+const cycle = process.argv[2] === "bare" ? bare : library;
+
+process.on("message", async (/** @type {{ cycles: number }} */ { cycles }) => {
+  const start = process.hrtime.bigint();
+  const before = process.cpuUsage();
+  for (let i = 0; i < cycles; i++) await cycle();
+  const { user, system } = process.cpuUsage(before);
+  const { maxRSS } = process.resourceUsage();
+  process.send?.({ requests: cycles, seconds: Number(process.hrtime.bigint() - start) / 1e9, cpu: user + system, peak: maxRSS * 1024 });
+});
+process.on("disconnect", () => process.exit());

@@ -1,0 +1,132 @@
+import { newAsyncHttpServer, newHttpHeaders, type AsyncHttpServer, type Request } from "../../lib/index";
+
+type Options = NonNullable<Parameters<typeof newAsyncHttpServer>[0]>;
+type Route = (request: Request) => Promise<unknown>;
+
+/** What the echo route answers: the fields of the request, as the Nim server of `nim-cases.json` gave them. */
+export interface Echo {
+  readonly reqMethod: string;
+  readonly url: Readonly<Record<string, string | boolean>>;
+  readonly protocol: { readonly orig: string; readonly major: number; readonly minor: number };
+  readonly hostname: string;
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
+  readonly bodyLen: number;
+  readonly bodyHex: string;
+}
+
+/** A served {@link parityRoutes} with what it saw. */
+export interface ParityApp {
+  readonly server: AsyncHttpServer;
+  /** Every request that a callback was given, as `METHOD target`, in order. */
+  readonly ran: string[];
+  /** Every error that a callback threw. */
+  readonly errors: unknown[];
+  close(): Promise<void>;
+}
+
+/** The timeouts of a server on which a test waits for one to run out. */
+export const shortTimeouts: Options = {
+  http: { headersTimeout: 150, requestTimeout: 200, keepAliveTimeout: 150, connectionsCheckingInterval: 40 },
+};
+
+const running = new Set<ParityApp>();
+
+/** Closes what a file's tests have started: call it after all of them, so that a failed test holds nothing open. */
+export async function closeParityApps(): Promise<void> {
+  await Promise.all([...running].map((app) => app.close()));
+}
+
+/** Serves the routes below, or another callback, on a free port. */
+export async function startParityApp(options: Options = {}, callback: Route = parityRoutes): Promise<ParityApp> {
+  const ran: string[] = [];
+  const errors: unknown[] = [];
+  const server = newAsyncHttpServer({ onError: (error) => errors.push(error), ...options });
+  await server.listen(0);
+  const served = server.serve((request) => {
+    ran.push(`${request.reqMethod} ${request.url}`);
+    return callback(request);
+  });
+  const close = async (): Promise<void> => {
+    running.delete(app);
+    await server.close();
+    await served;
+  };
+  const app = { server, ran, errors, close };
+  running.add(app);
+  return app;
+}
+
+/** The routes of the server with which `nim-cases.json` was measured: a status, a fixed one, or else the echo. */
+export async function parityRoutes(request: Request): Promise<void> {
+  const { path } = request.url;
+  const status = /^\/status\/([0-9]+)$/.exec(path);
+  if (status !== null) await answerStatus(request, Number(status[1]));
+  else await (routes[path] ?? echo)(request);
+}
+
+export async function echo(request: Request): Promise<void> {
+  const { scheme, username, password, hostname, port, path, query, anchor, opaque } = request.url;
+  const { orig, major, minor } = request.protocol;
+  const fields: Echo = {
+    reqMethod: request.reqMethod,
+    url: { scheme, username, password, hostname, port, path, query, anchor, opaque },
+    protocol: { orig, major, minor },
+    hostname: request.hostname,
+    headers: [...request.headers].map(([name, value]): [string, string] => [shorten(name), value]),
+    bodyLen: request.rawBody.length,
+    bodyHex: request.rawBody.toString("hex"),
+  };
+  await request.respond(200, JSON.stringify(fields), { "content-type": "application/json" });
+}
+
+/** That server wrote a very long header name as its start and its length. */
+function shorten(name: string): string {
+  return name.length > 200 ? `${name.slice(0, 200)}...(${name.length})` : name;
+}
+
+async function answerStatus(request: Request, code: number): Promise<void> {
+  await request.respond(code, `status ${code}`);
+  // RFC 9110 15.2: an interim answer is not the answer; behind a 101 there is none.
+  if (code < 200 && code !== 101) await request.respond(200, `final after ${code}`);
+}
+
+/** Gives the client time to send what it likes while its request is being answered. */
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+const routes: Readonly<Record<string, Route>> = {
+  "/noheaders": (request) => request.respond(200, "plain body"),
+  "/emptyheaders": (request) => request.respond(200, "plain body", newHttpHeaders()),
+  "/emptybody": (request) => request.respond(200, ""),
+  "/customlen": (request) => request.respond(200, "Hello World, 200", { "Content-Length": "0" }),
+  "/multi": (request) =>
+    request.respond(200, "multi", newHttpHeaders([["Set-Cookie", "a=1"], ["X-One", "1"], ["set-cookie", "b=2, c"]])),
+  "/title": (request) => request.respond(200, "title", newHttpHeaders([["x-custom-name", "v"]], true)),
+  "/te": (request) => request.respond(200, "chunked content", { "Transfer-Encoding": "chunked" }),
+  "/sendheaders": async (request) => {
+    await request.sendHeaders({ "Transfer-Encoding": "chunked", "Content-Length": "0" });
+    await request.respond(200, "");
+  },
+  "/raise": () => {
+    throw new Error("raised");
+  },
+  "/raiselater": async () => {
+    await pause(20);
+    throw new Error("raised later");
+  },
+  "/raiseafter": async (request) => {
+    await request.respond(200, "answered, then raised");
+    throw new Error("raised after the answer");
+  },
+  "/noresponse": async () => undefined,
+  "/twice": async (request) => {
+    await request.respond(200, "first");
+    await request.respond(200, "second");
+  },
+  "/slow": async (request) => {
+    await pause(40);
+    await request.respond(200, "slow done");
+  },
+  "/close": (request) => request.respond(200, "closing", { Connection: "close" }),
+};

@@ -1,0 +1,138 @@
+import type { Echo, ParityApp } from "./parity-app";
+import { headerValues, RawClient, type ConnectionState, type RawReply } from "./raw-client";
+
+/** One status, or any one of several where each is right. */
+export type Status = number | readonly number[];
+
+/**
+ * `open`: one more request on the connection is answered. `gone`: ended by the server, `eof` unless it had bytes unread.
+ * `switched`: left to another protocol.
+ */
+export type End = "open" | "eof" | "gone" | "switched";
+
+/** What a client sends on a fresh connection, and what must come of it. */
+export interface Exchange {
+  /** The bytes, as latin1; several packets are sent one by one, each when the one before has been read. */
+  readonly send: string | readonly string[];
+  /** Shuts the sending side behind the bytes. */
+  readonly half?: boolean;
+  /** The methods of the requests, as far as they are not GET and decide the framing of the answers. */
+  readonly methods?: readonly string[];
+  /** Every answer in order, interim ones too. */
+  readonly statuses: readonly Status[];
+  readonly end: End;
+  /** Every request that reached the callback, as `METHOD target`. */
+  readonly ran: readonly string[];
+}
+
+export interface Outcome {
+  readonly replies: readonly RawReply[];
+  readonly end: ConnectionState;
+  readonly ran: readonly string[];
+  readonly errors: readonly unknown[];
+}
+
+const inStep = "GET /in-step HTTP/1.1\r\nHost: h\r\n\r\n";
+
+/** The fields of the request that the echo route answered. */
+export function echoOf(reply: RawReply | undefined): Echo {
+  return JSON.parse(reply?.body.toString() ?? "") as Echo;
+}
+
+/** A good request on a connection of its own: the process lives, and whatever was sent before has been read. */
+export async function roundTrip(app: ParityApp): Promise<void> {
+  const client = await RawClient.connect(app.server);
+  await client.send(inStep);
+  const [reply] = await client.read(1);
+  expect(echoOf(reply).url["path"]).toBe("/in-step");
+  client.destroy();
+}
+
+/**
+ * Plays a case until as many final answers are there as are expected and the connection has ended, or proves open.
+ *
+ * Afterwards the server still serves others, and it has run nothing more of the case.
+ */
+export async function outcomeOf(
+  app: ParityApp,
+  methods: readonly string[],
+  play: (client: RawClient) => Promise<void>,
+  finals: number,
+  end: End | "client-rst",
+): Promise<Outcome> {
+  const client = await RawClient.connect(app.server, methods);
+  app.ran.length = app.errors.length = 0;
+  await play(client);
+  const replies = end === "open" || end === "switched" ? await client.read(finals) : await client.end();
+  const ofTheCase = (): string[] => app.ran.filter((line) => line !== "GET /in-step");
+  const outcome = { replies, end: client.state, ran: ofTheCase(), errors: [...app.errors] };
+  if (end === "open") {
+    await client.send(inStep);
+    const after = await client.read(finals + 1);
+    expect(after).toHaveLength(replies.length + 1);
+    expect(echoOf(after.at(-1)).url["path"]).toBe("/in-step");
+  }
+  await roundTrip(app);
+  if (end !== "client-rst") expect(ofTheCase()).toEqual(outcome.ran);
+  return outcome;
+}
+
+/** Plays an exchange and checks every part of it. */
+export async function expectExchange(app: ParityApp, exchange: Exchange): Promise<Outcome> {
+  const { send, half, methods = [], statuses, end, ran } = exchange;
+  const packets = typeof send === "string" ? [send] : send;
+  const play = async (client: RawClient): Promise<void> => {
+    for (const [i, packet] of packets.entries()) {
+      if (i > 0) await roundTrip(app);
+      await client.send(packet);
+    }
+    if (half === true) client.half();
+  };
+  const outcome = await outcomeOf(app, methods, play, countFinals(statuses), end);
+  expectStatuses(outcome.replies, statuses);
+  if (end === "eof" || end === "open") expect(outcome.end).toBe(end);
+  expect(outcome.ran).toEqual(ran);
+  return outcome;
+}
+
+export function countFinals(statuses: readonly Status[]): number {
+  return statuses.filter((status) => typeof status !== "number" || status >= 200 || status === 101).length;
+}
+
+/** The statuses are these and no more; each error answer of the library has its form, and every answer is whole. */
+export function expectStatuses(replies: readonly RawReply[], expected: readonly Status[]): void {
+  const actual = replies.map((reply) => reply.status);
+  const wanted = expected.map((status, i) => {
+    const one = actual[i] ?? 0;
+    return typeof status !== "number" && status.includes(one) ? one : status;
+  });
+  expect(actual).toEqual(wanted);
+  expect(replies.every((reply) => reply.whole)).toBe(true);
+}
+
+/** Nim's phrases of the answers that the library itself gives. */
+const phrases: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  408: "Request Timeout",
+  413: "Request Entity Too Large",
+  414: "Request-URI Too Long",
+  417: "Expectation Failed",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  505: "HTTP Version Not Supported",
+};
+
+/** An error answer of the library: its status in words, and the word that the connection ends. */
+export function expectErrorAnswer(reply: RawReply | undefined, content?: string): void {
+  if (reply === undefined) throw new Error("no answer");
+  const status = `${reply.status} ${phrases[reply.status]}`;
+  const text = content ?? status;
+  expect({ line: reply.head.split("\r\n")[0], content: reply.body.toString() }).toEqual({
+    line: `HTTP/1.1 ${status}`,
+    content: text,
+  });
+  expect(headerValues(reply, "content-type")).toEqual(["text/plain"]);
+  expect(headerValues(reply, "connection")).toEqual(["close"]);
+  expect(headerValues(reply, "content-length")).toEqual([String(text.length)]);
+}

@@ -1,0 +1,146 @@
+import { checkOptions, checkWait, invalid } from "../lib/options";
+import { newAsyncHttpServer, type AsyncHttpServerOptions } from "../lib/index";
+import { RawClient } from "./helpers/raw-client";
+import { echo, makeServer, startServing } from "./helpers/servers";
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+const canReusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+
+function thrownBy(action: () => void): Error | undefined {
+  try {
+    action();
+  } catch (error) {
+    return error as Error;
+  }
+  return undefined;
+}
+
+/** Runs with another version of Node than this one. */
+function onNode(version: string, action: () => void): void {
+  const real = Object.getOwnPropertyDescriptor(process, "versions")!;
+  Object.defineProperty(process, "versions", { configurable: true, value: { ...process.versions, node: version } });
+  try {
+    action();
+  } finally {
+    Object.defineProperty(process, "versions", real);
+  }
+}
+
+describe("newAsyncHttpServer", () => {
+  test.each<[options: object | undefined]>([
+    [undefined],
+    [{}],
+    [{ reuseAddr: true, reusePort: false }],
+    [{ reuseAddr: undefined, reusePort: undefined, maxBody: undefined, onError: undefined, http: undefined }],
+    [{ maxBody: 0 }],
+    [{ maxBody: Number.MAX_SAFE_INTEGER }],
+    [{ http: { keepAliveTimeout: 1 } }],
+    [{ onError: () => {} }],
+  ])("takes %p", (options) => {
+    expect(newAsyncHttpServer(options).node.listening).toBe(false);
+  });
+
+  test.each<[options: object, error: ErrorConstructor, code: string, message: string]>([
+    [{ reuseAddr: false }, Error, "ERR_UNSUPPORTED", "SO_REUSEADDR"],
+    [{ maxBody: -1 }, RangeError, "ERR_INVALID_ARGUMENT", "got -1"],
+    [{ maxBody: 1.5 }, RangeError, "ERR_INVALID_ARGUMENT", "got 1.5"],
+    [{ maxBody: NaN }, RangeError, "ERR_INVALID_ARGUMENT", "got NaN"],
+    [{ maxBody: "8mb" }, RangeError, "ERR_INVALID_ARGUMENT", "got 8mb"],
+    [{ maxBody: null }, RangeError, "ERR_INVALID_ARGUMENT", "got null"],
+    [{ onError: "console" }, TypeError, "ERR_INVALID_ARGUMENT", "got console"],
+    [{ http: { IncomingMessage: class {} } }, TypeError, "ERR_INVALID_ARGUMENT", "http.IncomingMessage"],
+    [{ http: { ServerResponse: class {} } }, TypeError, "ERR_INVALID_ARGUMENT", "http.ServerResponse"],
+  ])("refuses %p", (options, kind, code, message) => {
+    const error = thrownBy(() => newAsyncHttpServer(options as AsyncHttpServerOptions));
+    expect(error).toBeInstanceOf(kind);
+    expect(error).toMatchObject({ code });
+    expect(error?.message).toContain(message);
+  });
+});
+
+describe("reusePort", () => {
+  test.each<[version: string, can: boolean]>([
+    ["20.19.5", false],
+    ["22.11.0", false],
+    ["22.12.0", true],
+    ["22.20.1", true],
+    ["23.0.0", false],
+    ["23.1.0", true],
+    ["24.0.0", true],
+    ["26.0.0", true],
+  ])("on Node %s: %p", (version, can) => {
+    onNode(version, () => {
+      const error = thrownBy(() => checkOptions({ reusePort: true }));
+      if (can) expect(error).toBeUndefined();
+      else expect(error).toMatchObject({ code: "ERR_UNSUPPORTED", message: expect.stringContaining(version) as string });
+    });
+  });
+
+  test("two servers share a port where this Node can do it, else it is a clear error", async () => {
+    if (!canReusePort) {
+      expect(thrownBy(() => newAsyncHttpServer({ reusePort: true }))).toMatchObject({ code: "ERR_UNSUPPORTED" });
+      return;
+    }
+    const first = await startServing(echo, { reusePort: true });
+    const second = makeServer({ reusePort: true });
+    await second.listen(first.getPort());
+    await first.close();
+    void second.serve(echo);
+    expect(await (await fetch(`${second.url}/second`)).text()).toBe("/second|");
+  });
+});
+
+describe("http options", () => {
+  test("are handed to Node, on top of our own defaults", () => {
+    const { node } = newAsyncHttpServer({ http: { headersTimeout: 1_234 } });
+    expect([node.headersTimeout, node.keepAliveTimeout, node.timeout]).toEqual([1_234, 65_000, 120_000]);
+    expect(newAsyncHttpServer({ http: { keepAliveTimeout: 7 } }).node.keepAliveTimeout).toBe(7);
+  });
+
+  test("maxHeaderSize is Node's", async () => {
+    const server = await startServing(echo, { http: { maxHeaderSize: 200 } });
+    const fits = await fetch(server.url);
+    expect(fits.status).toBe(200);
+    const exceeds = await fetch(server.url, { headers: { "x-long": "v".repeat(300) } });
+    expect(exceeds.status).toBe(431);
+  });
+
+  test("Node's own check of Host stays off, whose answer would not be ours", async () => {
+    const server = await startServing(echo, { http: { requireHostHeader: true } });
+    const client = await RawClient.connect(server);
+    await client.send("GET / HTTP/1.1\r\n\r\n");
+    expect((await client.end()).map(({ body }) => body.toString())).toEqual(["400 Bad Request"]);
+  });
+});
+
+describe("checkWait", () => {
+  test.each<[wait: object]>([
+    [{}],
+    [{ timeout: 0 }],
+    [{ timeout: 0.5 }],
+    [{ timeout: 2 ** 31 - 1 }],
+    [{ timeout: Infinity }],
+    [{ timeout: undefined, signal: undefined }],
+    [{ signal: new AbortController().signal }],
+  ])("takes %p", (wait) => {
+    expect(() => checkWait(wait)).not.toThrow();
+  });
+
+  test.each<[wait: object]>([[{ timeout: -0.5 }], [{ timeout: 2 ** 31 }], [{ timeout: -Infinity }], [{ timeout: NaN }]])(
+    "refuses %p",
+    (wait) => {
+      expect(thrownBy(() => checkWait(wait))).toMatchObject({ name: "RangeError", code: "ERR_INVALID_ARGUMENT" });
+    },
+  );
+});
+
+test.each<[value: unknown, shown: string]>([
+  [-1, "-1"],
+  ["text", "text"],
+  [undefined, "undefined"],
+  [null, "null"],
+  [{ secret: 1 }, "an object"],
+  [Symbol("s"), "Symbol(s)"],
+])("invalid shows %p as %s", (value, shown) => {
+  expect(invalid(TypeError, "no good", value)).toMatchObject({ message: `no good; got ${shown}` });
+});

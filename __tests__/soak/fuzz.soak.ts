@@ -1,0 +1,10 @@
+import { fuzz } from "./fuzzing";
+import { report, size } from "./sizes";
+
+const count = size("FUZZ", 10_000, 10_000);
+const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000_000);
+
+test(`${count} mutations of valid requests from SEED=${seed} on`, async () => {
+  const { reset, valid } = await fuzz(seed, count);
+  report(`${valid} of them valid still, ${reset} connections reset`);
+}, 600_000);

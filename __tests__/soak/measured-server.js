@@ -1,0 +1,164 @@
+"use strict";
+// A server in a process of its own, so that the memory and the descriptors that are measured are the server's alone.
+// The first argument says what to serve (`ServerOptions` of server-process.ts); questions come and are answered over IPC.
+
+const { openSync, closeSync, readdirSync, readFileSync } = require("node:fs");
+const { createServer } = require("node:http");
+const { newAsyncHttpServer } = require("../../dist/index.js");
+
+const { kind, accept, http, maxBody, timeout, track, answerBytes = 2, delay = 0 } = JSON.parse(process.argv[2]);
+const content = Buffer.alloc(answerBytes, "a");
+const counts = { ran: 0, settled: 0, errors: 0, warnings: 0, served: 0 };
+const hoard = [];
+const limits = readFileSync("/proc/self/limits", "latin1");
+/** Begins with the first question, because Node opens a file to look, which a server without descriptors cannot. */
+let sampling;
+const peak = { rss: 0, heapUsed: 0, arrayBuffers: 0 };
+
+process.on("warning", () => counts.warnings++);
+
+async function answer(request) {
+  counts.ran++;
+  if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
+  const { path } = request.url;
+  if (path === "/throw") throw new Error("thrown by the callback");
+  const parts = path === "/stream" ? pieces() : content;
+  await request.respond(200, parts);
+  counts.settled++;
+}
+
+async function* pieces() {
+  for (let i = 0; i < 4; i++) yield content;
+}
+
+function bare() {
+  const server = createServer({ keepAliveTimeout: 65_000, connectionsCheckingInterval: 5_000, ...http }, (request, response) => {
+    request.resume();
+    response.writeHead(200, { "content-length": content.length });
+    response.end(content);
+  });
+  return { node: server, listen: () => new Promise((resolve) => server.listen(0, "127.0.0.1", resolve)) };
+}
+
+function ours() {
+  return newAsyncHttpServer({ http, maxBody, onError: () => counts.errors++ });
+}
+
+const server = kind === "bare" ? bare() : ours();
+if (timeout !== undefined) server.node.timeout = timeout;
+// Weak, and no listener: what keeps an eye on connections must not be part of what they are measured to cost.
+const sockets = [];
+if (track === true) server.node.on("connection", (socket) => sockets.push(new WeakRef(socket)));
+
+function openSockets() {
+  return sockets.map((each) => each.deref()).filter((socket) => socket !== undefined && !socket.destroyed);
+}
+
+async function loop() {
+  for (;;) {
+    if (server.shouldAcceptRequest()) await server.acceptRequest(answer);
+    else await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const acceptors = {
+  nobody: async () => undefined,
+  serve: () => server.serve(answer),
+  loop,
+};
+
+function sample() {
+  const now = process.memoryUsage();
+  for (const name of Object.keys(peak)) peak[name] = Math.max(peak[name], now[name]);
+}
+
+function openDescriptors() {
+  return readdirSync("/proc/self/fd").length - 1;
+}
+
+const answers = {
+  async memory() {
+    sampling ??= setInterval(sample, 5).unref();
+    for (let i = 0; i < 3; i++) {
+      globalThis.gc();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const now = process.memoryUsage();
+    Object.assign(peak, { rss: now.rss, heapUsed: now.heapUsed, arrayBuffers: now.arrayBuffers });
+    return now;
+  },
+  async peak() {
+    sample();
+    return { ...peak };
+  },
+  async counts() {
+    const connections = await new Promise((resolve) => server.node.getConnections((_error, count) => resolve(count)));
+    return { ...counts, connections };
+  },
+  /** Does the client with this port still have its connection? */
+  async isConnected(port) {
+    return openSockets().some((socket) => socket.remotePort === port);
+  },
+  async accept(how) {
+    acceptors[how]().then(() => counts.served++, () => counts.served++);
+  },
+  /** Opens so many files, or as many as the limit allows. */
+  async hoard(count) {
+    try {
+      while (hoard.length < count) hoard.push(openSync("/dev/null"));
+    } catch (error) {
+      if (error.code !== "EMFILE") throw error;
+    }
+    return hoard.length;
+  },
+  async release(left) {
+    while (hoard.length > left) closeSync(hoard.pop());
+    return hoard.length;
+  },
+  /** What the server says, and what is true. */
+  async room(assumed) {
+    const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)[1]);
+    const says = server.shouldAcceptRequest(assumed);
+    return { says, open: openDescriptors(), limit };
+  },
+  /** Opens what was assumed, each time that the server says there is room for it. */
+  async useRoom(assumed) {
+    let refused = 0;
+    while (refused === 0 && server.shouldAcceptRequest(assumed)) {
+      const before = hoard.length;
+      await answers.hoard(before + assumed);
+      refused = before + assumed - hoard.length;
+    }
+    return { refused, opened: hoard.length };
+  },
+  /** Bytes that were read from all connections that are open. */
+  async received() {
+    return openSockets().reduce((sum, { bytesRead }) => sum + bytesRead, 0);
+  },
+  async close() {
+    await server.close();
+  },
+};
+
+
+process.on("message", ({ id, command, argument }) => {
+  answers[command](argument).then(
+    (value) => process.send({ id, value }),
+    (error) => process.send({ id, error: String(error?.stack ?? error) }),
+  );
+});
+process.on("disconnect", () => process.exit());
+
+async function start() {
+  if (accept === "within") {
+    // The descriptors are minded only by the form that listens too.
+    server.serve(0, answer, "127.0.0.1", 5).then(() => counts.served++);
+    await new Promise((resolve) => server.node.once("listening", resolve));
+  } else {
+    await (kind === "bare" ? server.listen() : server.listen(0));
+    if (kind !== "bare") void answers.accept(accept);
+  }
+  process.send({ port: server.node.address().port });
+}
+
+void start();
