@@ -38,14 +38,22 @@ const target = (path, { moduleSpecifier }) => resolve(dirname(path), `${moduleSp
 function exportsOf(path, statement) {
   if (ts.isExportDeclaration(statement)) {
     const from = modules.get(target(path, statement)).exported;
-    return statement.exportClause?.elements.map(({ name, isTypeOnly }) => [name.text, isTypeOnly ? "type" : from.get(name.text)]) ?? [...from];
+    if (!statement.exportClause) return [...from];
+    const onlyType = (element) => statement.isTypeOnly || element.isTypeOnly;
+    return statement.exportClause.elements.map((element) => {
+      const name = element.name.text;
+      return [name, onlyType(element) ? "type" : from.get(name)];
+    });
   }
   if (!statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword)) return [];
   const kind = ts.isInterfaceDeclaration(statement) || ts.isTypeAliasDeclaration(statement) ? "type" : "value";
   return declared(statement).map((name) => [name.text, kind]);
 }
 
-const identifiers = (binding) => (ts.isIdentifier(binding) ? [binding] : binding.elements.flatMap(({ name }) => identifiers(name)));
+const identifiers = (binding) =>
+  ts.isIdentifier(binding) ? [binding] : binding.elements.flatMap(({ name }) => identifiers(name));
+
+const values = (exported) => [...exported].filter(([, kind]) => kind === "value").map(([name]) => name);
 
 /** Gives a second private helper of one name another name, now that they live in one file. */
 function separate(parts) {
@@ -74,7 +82,9 @@ function separate(parts) {
 
 /** The names that a statement of a module's top level declares. */
 function declared(statement) {
-  if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.flatMap(({ name }) => identifiers(name));
+  if (ts.isVariableStatement(statement)) {
+    return statement.declarationList.declarations.flatMap(({ name }) => identifiers(name));
+  }
   return statement.name ? [statement.name] : [];
 }
 
@@ -102,8 +112,8 @@ function concatenate(parts, shown) {
       add(imports, from ? "../index" : statement.moduleSpecifier.text, statement.importClause);
     }
   }
-  const types = parts.flatMap(({ exported }) => [...exported].filter(([name, kind]) => kind === "value" && shown.get(name) === "type"));
-  if (types.length > 0) text += `\nexport type { ${types.map(([name]) => name).join(", ")} };\n`;
+  const types = parts.flatMap(({ exported }) => values(exported).filter((name) => shown.get(name) === "type"));
+  if (types.length > 0) text += `\nexport type { ${types.join(", ")} };\n`;
   return { imports, text };
 }
 
@@ -161,17 +171,26 @@ function javaScript({ imports, text }, values, inner = []) {
     const inner = used.filter((name) => !entry.exported.has(name));
     head += `const { ${open.join(", ")}, [${INNER}]: { ${inner.join(", ")} } } = require("../index.js");\n`;
   }
-  const { options } = project;
-  const { outputText } = ts.transpileModule(text.replaceAll(/^export type \{.*\};$|^(\/\*\* @internal \*\/ )?export /gm, ""), {
-    compilerOptions: { ...options, module: ts.ModuleKind.ESNext, moduleDetection: "legacy", alwaysStrict: false, removeComments: true, declaration: false },
-  });
+  const { outputText } = ts.transpileModule(
+    text.replaceAll(/^export type \{.*\};$|^(\/\*\* @internal \*\/ )?export /gm, ""),
+    {
+      compilerOptions: {
+        ...project.options,
+        module: ts.ModuleKind.ESNext,
+        moduleDetection: "legacy",
+        alwaysStrict: false,
+        removeComments: true,
+        declaration: false,
+      },
+    },
+  );
   const body = shorten(compact(outputText), [...values, ...inner]);
   let tail = `module.exports = { ${values.join(", ")} };\n`;
   if (inner.length > 0) tail += `Object.defineProperty(module.exports, ${INNER}, { value: { ${inner.join(", ")} } });\n`;
   return head + body + tail;
 }
 
-/** Shortens the names of private members and of all variables, parameters, functions and classes that are not exported. */
+/** Shortens the names of private members, and of variables, parameters and functions that are not exported. */
 function shorten(text, exported) {
   const path = join(root, "bundle.js");
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
@@ -195,9 +214,11 @@ function shorten(text, exported) {
       const binding = symbol?.valueDeclaration;
       if (binding && hasLocalName(binding)) {
         // `{ name }` keeps the name of the property: `{ name: n }`.
-        const pattern = parent === binding && ts.isObjectBindingPattern(parent.parent) && !parent.propertyName && !parent.dotDotDotToken;
+        const inPattern = parent === binding && ts.isObjectBindingPattern(parent.parent);
+        const pattern = inPattern && !parent.propertyName && !parent.dotDotDotToken;
         const room = outermostFunction(binding);
-        if (room !== source || !exported.includes(node.text)) note(symbol, room, node, shorthand || pattern ? `${node.text}: ` : "");
+        const before = shorthand || pattern ? `${node.text}:` : "";
+        if (room !== source || !exported.includes(node.text)) note(symbol, room, node, before);
       }
     }
     ts.forEachChild(node, visit);
@@ -207,8 +228,8 @@ function shorten(text, exported) {
   // The most used gets the shortest. What the whole file sees is named first; one function's names are free in the next.
   const edits = [];
   const next = new Map();
-  const bySize = [...found].sort(([, a], [, b]) => Number(b.room === source) - Number(a.room === source) || b.uses.length - a.uses.length);
-  for (const [key, { room, uses }] of bySize) {
+  const rank = ({ room, uses }) => (room === source ? 1_000_000 : 0) + uses.length;
+  for (const { room, uses } of [...found.values()].sort((a, b) => rank(b) - rank(a))) {
     let number = next.get(room) ?? (room === "private" ? 0 : next.get(source) ?? 0);
     while (taken.has(shortName(number))) number++;
     next.set(room, number + 1);
@@ -217,8 +238,9 @@ function shorten(text, exported) {
   return edit(text, edits);
 }
 
+// Classes keep their names: `inspect` and Jest's diffs show them.
 const hasLocalName = (node) =>
-  [ts.isVariableDeclaration, ts.isParameter, ts.isBindingElement, ts.isFunctionDeclaration, ts.isClassDeclaration].some((is) => is(node));
+  [ts.isVariableDeclaration, ts.isParameter, ts.isBindingElement, ts.isFunctionDeclaration].some((is) => is(node));
 
 function outermostFunction(node) {
   let outermost = node.getSourceFile();
@@ -244,7 +266,7 @@ function edit(text, edits) {
   return out + text.slice(done);
 }
 
-/** Drops the space between tokens, but for what keeps words and operators apart and for line breaks between statements. */
+/** Drops the space between tokens, but for what keeps words and operators apart, and the line breaks of statements. */
 function compact(text) {
   let out = "";
   const write = (node) => {
@@ -261,7 +283,7 @@ function compact(text) {
   return `${out.trimStart()}\n`;
 }
 
-/** The declarations of the bundles. It also checks the types. */
+/** The declarations of the bundles, without comments: with them the package would be half as large again. */
 function declarations(files) {
   const host = ts.createCompilerHost(project.options);
   const virtual = new Map(Object.entries(files).map(([name, text]) => [join(root, name), text]));
@@ -272,10 +294,13 @@ function declarations(files) {
     const text = host.readFile(path);
     return text === undefined ? undefined : ts.createSourceFile(path, text, target, true);
   };
-  const options = { ...project.options, rootDir: root, outDir: root, emitDeclarationOnly: true, removeComments: true, noUnusedLocals: false };
-  const program = ts.createProgram([...virtual.keys()], options, host);
+  const options = { ...project.options, rootDir: root, outDir: root, emitDeclarationOnly: true, removeComments: true };
+  const program = ts.createProgram([...virtual.keys()], { ...options, noUnusedLocals: false }, host);
   const out = {};
-  const emitted = program.emit(undefined, (path, text) => (out[relative(root, path)] = text.replaceAll(/^ +/gm, "").replaceAll(/(?<=^export declare const .*);\nexport declare const /gm, ", ")));
+  const emitted = program.emit(undefined, (path, text) => {
+    const flat = text.replaceAll(/^ +/gm, "");
+    out[relative(root, path)] = flat.replaceAll(/(?<=^export declare const .*);\nexport declare const /gm, ", ");
+  });
   const problems = [...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
   if (problems.length > 0) throw new Error(ts.formatDiagnostics(problems, host));
   return out;
@@ -289,7 +314,6 @@ const checker = program.getTypeChecker();
 const entry = load(join(lib, "index.ts"));
 const testing = load(join(lib, "testing/index.ts"));
 const inner = [...modules.values()].filter((module) => module !== entry && module !== testing);
-const values = (exported) => [...exported].filter(([, kind]) => kind === "value").map(([name]) => name);
 
 // What the testing entry uses of the library beyond its public names is shared without being shown.
 const test = concatenate(inner.filter(({ isTesting }) => isTesting), testing.exported);

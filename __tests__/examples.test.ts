@@ -245,7 +245,7 @@ test.each(Object.keys(RUN_HERE))("%s.ts does what it says", async (name) => {
 });
 
 describe("hello-world.ts", () => {
-  test.each(["SIGINT", "SIGTERM"] as const)("ends with code 0 on %s, with a client that keeps its connection", async (signal) => {
+  test.each(["SIGINT", "SIGTERM"] as const)("ends with code 0 on %s, clients or not", async (signal) => {
     await using program = startExample("hello-world");
     await (await fetch(await program.url())).text();
     program.send(signal);

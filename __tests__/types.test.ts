@@ -70,7 +70,8 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
   ],
   [
     "content: text and bytes",
-    "void request.respond(200, 'a'); void request.respond(200, Buffer.of(1)); void request.respond(200, new ArrayBuffer(1));",
+    "void request.respond(200, 'a'); " +
+      "void request.respond(200, Buffer.of(1)); void request.respond(200, new ArrayBuffer(1));",
   ],
   [
     "content: views",
@@ -97,15 +98,18 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
   ],
   [
     "one value of a name",
-    "const one: string = request.headers.get('a', 0); const [first]: Iterable<string> = request.headers.get('a'); void [one, first];",
+    "const one: string = request.headers.get('a', 0); " +
+      "const [first]: Iterable<string> = request.headers.get('a'); void [one, first];",
   ],
   [
     "a test server is a server",
-    "const s: lib.AsyncHttpServer = await testing.startTestServer(); const r: readonly lib.Request[] = (s as testing.TestServer).requests; void r;",
+    "const s: lib.AsyncHttpServer = await testing.startTestServer(); " +
+      "const r: readonly lib.Request[] = (s as testing.TestServer).requests; void r;",
   ],
   [
     "a test server takes a callback, options, or both",
-    "void testing.startTestServer(() => 1); void testing.startTestServer({ maxBody: 1 }); void testing.startTestServer(() => 1, { maxBody: 1 });",
+    "void testing.startTestServer(() => 1); " +
+      "void testing.startTestServer({ maxBody: 1 }); void testing.startTestServer(() => 1, { maxBody: 1 });",
   ],
   [
     "a fault is a callback or content",

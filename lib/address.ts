@@ -1,6 +1,10 @@
+import { lstatSync } from "node:fs";
 import { connect, type AddressInfo, type ListenOptions, type Server } from "node:net";
 import { systemError } from "./errors";
 import { invalid } from "./options";
+
+/** What the system's `sockaddr_un` holds, in bytes; Node 20 and 22 cut a longer path in silence. */
+const LONGEST_PATH = process.platform === "linux" ? 107 : 103;
 
 /** Where to listen: a port of an interface, or the path of a Unix socket (port 0). */
 export function listenOptions(port: number, address: string, reusePort: boolean): ListenOptions {
@@ -11,6 +15,9 @@ export function listenOptions(port: number, address: string, reusePort: boolean)
   if (typeof address !== "string") throw invalid(TypeError, "the address must be a string", address);
   if (isPath(address)) {
     if (port !== 0) throw invalid(RangeError, `the port of the Unix socket ${address} must be 0`, port);
+    if (Buffer.byteLength(address) > LONGEST_PATH) {
+      throw invalid(RangeError, `the path of a Unix socket may have ${LONGEST_PATH} bytes`, address);
+    }
     return { path: address };
   }
   const options: ListenOptions & { reusePort?: boolean } = { port };
@@ -50,8 +57,12 @@ function isStale(path: string): Promise<boolean> {
       probe.destroy();
       resolve(false);
     });
-    probe.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+    probe.on("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED" && isSocket(path)));
   });
+}
+
+function isSocket(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
 }
 
 /** The URL under which a client on this machine reaches what was bound. */

@@ -8,11 +8,12 @@ import { Callbacks, type RequestCallback } from "./callbacks";
 import { Descriptors } from "./descriptors";
 import { withCode } from "./errors";
 import type { Exchange } from "./exchange";
+import { finishWithin, stopListening } from "./closing";
 import { connectClients, createNodeServer, type Clients } from "./from-node";
 import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
 import { describeSituation, History } from "./situation";
-import { clearTimeout, setTimeout } from "./timers";
+import { setTimeout } from "./timers";
 import { Wait } from "./wait";
 
 /** Milliseconds between two looks at the descriptors while they are short. */
@@ -262,8 +263,8 @@ export class AsyncHttpServer {
    * has settled are delivered; every other connection is cut. Calling it twice, before `listen` or during it, is fine,
    * and the server can listen again.
    *
-   * With `grace` it first lets the requests that have arrived be answered, each connection ending with its last answer;
-   * a second `close()` cuts that short.
+   * With `grace` it first lets the requests that have arrived be answered, each connection ending with its last answer,
+   * and keeps idle connections for a second, for what is on its way; a second `close()` cuts that short.
    *
    * @param options `grace` in milliseconds, default 0
    * @returns settles when the port is free and every connection closed
@@ -348,8 +349,8 @@ export class AsyncHttpServer {
   async #shut(grace: number): Promise<void> {
     const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
     await this.#listening?.catch(ignore);
-    const closed = new Promise<unknown>((resolve) => this.node.close(resolve));
-    if (grace > 0) await this.#finishWithin(grace, Promise.race([closed, hurry]));
+    const closed = stopListening(this.node);
+    if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, hurry]));
     this.#hurry = undefined;
     this.#listening = undefined;
     this.#closed = true;
@@ -361,13 +362,6 @@ export class AsyncHttpServer {
     await closed;
     this.#served?.();
     this.#served = undefined;
-  }
-
-  async #finishWithin(grace: number, over: Promise<unknown>): Promise<void> {
-    for (const connection of this.#clients.connections.values()) connection.finish();
-    const timer = grace === Infinity ? undefined : setTimeout(() => this.#hurry?.(), grace);
-    await over;
-    clearTimeout(timer);
   }
 
   #situation(): string {

@@ -154,19 +154,23 @@ export class Connection implements Line {
     if (!waiting) this.socket.destroy();
   }
 
-  /** The server stops gently: what has arrived is answered still, and the last answer says that it is the last. */
+  /** The server stops gently: what has arrived is answered still, and the answer says that it is the last. */
   finish(): void {
-    if (this.#taken) return;
     const last = this.#line.at(-1) ?? this.#current;
-    if (last === undefined) return this.close();
+    // A head that is out has said that the connection stays; then it is the next answer that ends it.
+    if (last === undefined || last.status !== 0) return;
     this.#closing = true;
     last.response.shouldKeepAlive = false;
   }
 
+  /** Is there nothing to answer, and no callback that has the socket? */
+  get idle(): boolean {
+    return this.#current === undefined && this.#lingersFrom === -1 && !this.#taken;
+  }
+
   /** The server closes: what was answered is delivered, all else is cut. */
   close(): void {
-    const idle = this.#current === undefined && this.#lingersFrom === -1 && !this.#taken;
-    if (idle) return this.socket.destroySoon();
+    if (this.idle) return this.socket.destroySoon();
     this.socket.destroy();
     this.closed();
   }

@@ -72,7 +72,8 @@ export function connectClients(
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
     const head = readHead(raw, maxBody);
-    if (head.close || (raw as Incoming).declinesUpgrade) response.shouldKeepAlive = false;
+    // Of a server that is being closed, every answer is the last on its connection.
+    if (head.close || (raw as Incoming).declinesUpgrade || !node.listening) response.shouldKeepAlive = false;
     // Node would end a connection on which it sent no 100; a body that is there already, or none, needs no 100.
     if (expects) Object.assign(response, { _expect_continue: false });
     const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, expects && head.length !== 0);
@@ -84,7 +85,7 @@ export function connectClients(
     if (connection === undefined) return void socket.destroy();
     const head = readHead(raw, maxBody);
     const response = new http.ServerResponse(raw);
-    response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1;
+    response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1 && node.listening;
     const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, false);
     exchange.upgradeHead = bytesBehind;
     connection.receiveUpgrade(exchange, !response.shouldKeepAlive);

@@ -72,11 +72,11 @@ export function isInterim(code: number): boolean {
 export function bareHead(code: number, init: HeadersInit | undefined, check: (name: string, value: string) => void): string {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
-  const { connection } = takeFraming(headers);
-  if (connection !== undefined) headers.push("connection", connection);
   let head = `HTTP/1.1 ${code} ${reasonPhrase(code)}\r\n`;
   for (let i = 0; i < headers.length; i += 2) {
     check(headers[i]!, headers[i + 1]!);
+    // RFC 9110 8.6, RFC 9112 6.1: neither of them where there can be no content.
+    if (/^(?:content-length|transfer-encoding)$/i.test(headers[i]!)) continue;
     head += `${headers[i]}: ${headers[i + 1]}\r\n`;
   }
   return `${head}\r\n`;

@@ -56,7 +56,13 @@ function blocksOfSource(file: string): Block[] {
   });
 }
 
-function toBlock(file: string, line: number, code: string, language: Block["language"] = "ts", fragment = false): Block {
+function toBlock(
+  file: string,
+  line: number,
+  code: string,
+  language: Block["language"] = "ts",
+  fragment = false,
+): Block {
   return { name: `${file}:${line}`, file, line, language, kind: fragment ? "fragment" : kindOf(code), code };
 }
 

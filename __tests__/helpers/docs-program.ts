@@ -21,11 +21,12 @@ export class Program {
 
   /** Settles with what the program prints, as soon as it is there. */
   async printed(pattern: RegExp): Promise<string> {
-    for (;;) {
+    for (let running = true; ; ) {
       const found = pattern.exec(this.stdout)?.[0];
       if (found !== undefined) return found;
+      if (!running) throw new Error(`it ended without ${String(pattern)}:\n${this.stderr}`);
       const more = once(this.#child.stdout!, "data").then(() => true);
-      if (!(await Promise.race([more, this.ended.then(() => false)])) && !pattern.test(this.stdout)) throw new Error(`it ended without ${String(pattern)}:\n${this.stderr}`);
+      running = await Promise.race([more, this.ended.then(() => false)]);
     }
   }
 

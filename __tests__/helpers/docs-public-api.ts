@@ -35,7 +35,9 @@ export function publicNames(...entries: readonly string[]): PublicName[][] {
 }
 
 function namesOf(statement: ts.Statement): string[] {
-  if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.map((each) => each.name.getText());
+  if (ts.isVariableStatement(statement)) {
+    return statement.declarationList.declarations.map((declaration) => declaration.name.getText());
+  }
   return "name" in statement ? [(statement.name as ts.Identifier).text] : [];
 }
 

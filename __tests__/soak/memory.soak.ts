@@ -113,7 +113,8 @@ async function idleCost(kind: ServerOptions["kind"], used: boolean): Promise<Cos
   };
   const connected = (count: number): Promise<void> =>
     until("all connections", 10_000, async () => (await server.counts()).connections === count);
-  // The first ones pay for code and pools that the others share.
+  // The first ones pay for code, pools and room for garbage that the others share.
+  await askMany(server.port, 4_000);
   await several(200, 50, open);
   await connected(200);
   const before = await server.memory();

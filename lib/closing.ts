@@ -1,0 +1,44 @@
+import type { Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Connection } from "./connection";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers";
+
+/** Milliseconds for which idle connections stay open, for a request that is on its way. */
+const IDLE_GRACE = 1_000;
+
+/**
+ * Stops listening, and nothing else.
+ *
+ * @returns settles when the last connection is closed
+ */
+export function stopListening(node: Server): Promise<unknown> {
+  // Node's own `close` would end idle connections under a request that may be on its way.
+  Object.assign(node, { closeIdleConnections: () => {} });
+  const closed = new Promise((resolve) => node.close(resolve));
+  Reflect.deleteProperty(node, "closeIdleConnections");
+  return closed;
+}
+
+/**
+ * Lets what has arrived be answered, each connection ending with its last answer.
+ *
+ * @param over settles when there is nothing left to wait for
+ * @returns settles then, or when the grace is over, in milliseconds
+ */
+export async function finishWithin(
+  grace: number,
+  connections: ReadonlyMap<Socket, Connection>,
+  over: Promise<unknown>,
+): Promise<void> {
+  for (const connection of connections.values()) connection.finish();
+  const sweep = setInterval(() => {
+    for (const connection of connections.values()) if (connection.idle) connection.close();
+  }, IDLE_GRACE);
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise((resolve) => {
+    if (grace !== Infinity) timer = setTimeout(resolve, grace);
+  });
+  await Promise.race([over, timeUp]);
+  clearInterval(sweep);
+  clearTimeout(timer);
+}
