@@ -6,9 +6,9 @@ import { bind, listenOptions, urlOf } from "./address";
 import { CallbackErrors } from "./callback-errors";
 import { Callbacks, type RequestCallback } from "./callbacks";
 import { Descriptors } from "./descriptors";
+import { finishWithin, stopListening } from "./closing";
 import { withCode } from "./errors";
 import type { Exchange } from "./exchange";
-import { finishWithin, stopListening } from "./closing";
 import { connectClients, createNodeServer, type Clients } from "./from-node";
 import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
@@ -204,7 +204,7 @@ export class AsyncHttpServer {
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
-    if (typeof first !== "function") return this.#accept(false, first, accept);
+    if (typeof first !== "function") return this.#accept(false, first, (exchange) => exchange.accept());
     return this.#accept(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#tellLoop));
   }
 
@@ -384,10 +384,6 @@ if (typeof Symbol.asyncDispose === "symbol") {
       return this.close();
     },
   });
-}
-
-function accept(exchange: Exchange): Request {
-  return exchange.accept();
 }
 
 function acceptNext(exchange: Exchange): IteratorResult<Request> {

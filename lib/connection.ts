@@ -220,6 +220,8 @@ export class Connection implements Line {
 
   /** Reads an upgrade request that has a body as the ordinary request which it is, too. */
   #replay(exchange: Exchange, head: Buffer): void {
+    // Behind its end a socket takes nothing back.
+    if (this.socket.readableEnded) return this.#refuse(400, exchange);
     this.#current = undefined;
     this.#closing = false;
     this.#replayed = exchange.raw.rawHeaders;

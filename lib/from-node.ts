@@ -66,7 +66,9 @@ export function connectClients(
   const connections = new Map<Socket, Connection>();
   const transports = new Set<Socket>();
   const connected = scheme === "http" ? "connection" : "secureConnection";
-  const acceptor: Acceptor = { ...server, attach: (socket) => node.emit(connected, socket) };
+  // Node's own listener, the only one as yet: a socket that is given back is no new connection to anybody else.
+  const [attach] = node.listeners(connected);
+  const acceptor: Acceptor = { ...server, attach: (socket) => attach?.call(node, socket) };
 
   const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
@@ -101,8 +103,6 @@ export function connectClients(
   }
 
   node.on(connected, (socket: Socket) => {
-    // Given back by its own connection.
-    if (connections.has(socket)) return;
     connections.set(socket, new Connection(socket, acceptor));
     socket.on("end", onEnd);
     socket.on("close", onClose);
