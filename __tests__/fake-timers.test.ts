@@ -126,6 +126,19 @@ describe("with the default fake timers", () => {
   });
 });
 
+test("the package can be loaded while timers are faked, as with fakeTimers.enableGlobally", async () => {
+  jest.useFakeTimers();
+  let loaded: typeof import("../lib/index") | undefined;
+  jest.isolateModules(() => {
+    loaded = jest.requireActual("../lib/index");
+  });
+  const server = loaded!.newAsyncHttpServer();
+  await server.listen(0);
+  expect(await rejectionOf(server.acceptRequest({ timeout: 1 }))).toMatchObject({ code: "ERR_ACCEPT_TIMEOUT" });
+  await expectExchange(server);
+  await server.close();
+});
+
 test("what is put into node:timers after the package was loaded is not used", async () => {
   const { setTimeout, clearTimeout } = timers;
   const replaced = ((): never => {

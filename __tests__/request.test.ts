@@ -215,6 +215,16 @@ describe("signal", () => {
     expect(signal.aborted).toBe(false);
   });
 
+  test("is not aborted when the client leaves without having taken its whole answer", async () => {
+    const { request, client } = await accepted();
+    const { signal } = request;
+    client.socket.pause();
+    const answered = request.respond(200, Buffer.alloc(64 * 1024 * 1024));
+    client.reset();
+    await answered;
+    expect(signal.aborted).toBe(false);
+  });
+
   test("is not aborted, first read after an answer and the end", async () => {
     const { request, client, socket } = await accepted();
     await request.respond(200);

@@ -123,8 +123,9 @@ describe("the end", () => {
     await server.listen(0);
     const client = await RawClient.connect(server);
     await client.send(get("/pulled"));
-    expect((await server.acceptRequest()).url.path).toBe("/pulled");
+    await settle(server);
     expect(handed).toEqual([]);
+    expect((await server.acceptRequest()).url.path).toBe("/pulled");
   });
 });
 

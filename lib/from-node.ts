@@ -34,7 +34,7 @@ export function createNodeServer(given: http.ServerOptions | undefined, tls: Sec
     shouldUpgradeCallback: (raw: http.IncomingMessage) =>
       !((raw as Incoming).declinesUpgrade = READS_UPGRADE_BODIES && hasBody(raw)),
   };
-  const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls, allowHalfOpen: true });
+  const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
   node.timeout = SEND_TIMEOUT;
   // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
   node.maxHeadersCount = 0;
@@ -103,6 +103,8 @@ export function connectClients(
   }
 
   node.on(connected, (socket: Socket) => {
+    // As `node:http` has it; `node:https` leaves it out, and a handshake that breaks off must not leave a socket half open.
+    socket.allowHalfOpen = true;
     connections.set(socket, new Connection(socket, acceptor));
     socket.on("end", onEnd);
     socket.on("close", onClose);
