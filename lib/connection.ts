@@ -81,9 +81,12 @@ export class Connection implements Line {
   }
 
   /** Takes an upgrade request or CONNECT, from which on Node no longer reads the socket. */
-  receiveUpgrade(exchange: Exchange, close: boolean): void {
+  receiveUpgrade(exchange: Exchange, bytesBehind: Buffer, close: boolean): void {
+    exchange.upgrades = true;
     // Node has removed its own listener; without any, a reset would end the process.
     this.socket.on("error", ignore);
+    // Back where they came from: as long as they are unread, the socket does not end, and nothing behind it is lost.
+    if (bytesBehind.length > 0) this.socket.unshift(bytesBehind);
     this.receive(exchange, close);
   }
 
@@ -132,7 +135,7 @@ export class Connection implements Line {
     if (exchange !== this.#current || this.socket.destroyed) return;
     this.#current = undefined;
     this.#acceptor.finished(exchange);
-    if (exchange.upgradeHead !== undefined) return this.#afterUpgrade(exchange, exchange.upgradeHead);
+    if (exchange.upgrades) return this.#afterUpgrade(exchange);
     // The answer was the last by the caller's own header: nothing behind it is run.
     if (exchange.closes) this.#line.length = 0;
     const next = this.#line.shift();
@@ -198,8 +201,9 @@ export class Connection implements Line {
   #admit(exchange: Exchange): void {
     this.#current = exchange;
     if (exchange.refusal !== 0) return this.#refuse(exchange.refusal, exchange);
-    if (exchange.upgradeHead !== undefined) {
-      if (!exchange.complete) return this.#replay(exchange, exchange.upgradeHead);
+    if (exchange.upgrades) {
+      this.#letGo();
+      if (!exchange.complete) return this.#replay(exchange);
       exchange.response.assignSocket(this.socket);
     }
     if (exchange.complete) this.#acceptor.offer(exchange);
@@ -208,29 +212,37 @@ export class Connection implements Line {
   }
 
   /** The callback answered an upgrade request: either the socket is its own now, or all goes on as if nothing was asked. */
-  #afterUpgrade(exchange: Exchange, head: Buffer): void {
+  #afterUpgrade(exchange: Exchange): void {
     this.#taken = exchange.switched;
     // The timeouts of HTTP are not those of what comes now.
     if (this.#taken) return void this.socket.setTimeout(0);
     exchange.response.detachSocket(this.socket);
     const over = this.#closing || exchange.closes || this.socket.readableEnded;
-    if (over) this.socket.destroySoon();
-    else this.#readOn(head);
+    if (over) return this.socket.destroySoon();
+    exchange.returnBytesBehind();
+    this.#readOn();
   }
 
   /** Reads an upgrade request that has a body as the ordinary request which it is, too. */
-  #replay(exchange: Exchange, head: Buffer): void {
-    // Behind its end a socket takes nothing back.
+  #replay(exchange: Exchange): void {
+    // The body never came.
     if (this.socket.readableEnded) return this.#refuse(400, exchange);
     this.#current = undefined;
     this.#closing = false;
     this.#replayed = exchange.raw.rawHeaders;
-    this.#readOn(Buffer.concat([withoutUpgrade(exchange.raw), head]));
+    this.socket.unshift(withoutUpgrade(exchange.raw));
+    this.#readOn();
   }
 
-  #readOn(unread: Buffer): void {
+  /** Leaves the socket as Node does at an upgrade: neither paused nor flowing, and whoever listens gets the data. */
+  #letGo(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    Object.assign(this.socket, { readableFlowing: null });
+  }
+
+  #readOn(): void {
     this.socket.removeListener("error", ignore);
-    if (unread.length > 0) this.socket.unshift(unread);
     this.#acceptor.attach(this.socket);
   }
 

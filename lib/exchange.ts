@@ -62,8 +62,8 @@ export class Exchange implements BodySink, RequestSource {
   /** Has the whole request arrived? */
   complete: boolean;
   body: Buffer = emptyBody;
-  /** An upgrade request or CONNECT, which Node has taken from its parser: the bytes behind its head. */
-  upgradeHead: Buffer | undefined = undefined;
+  /** An upgrade request or CONNECT, at which Node has let go of the socket. */
+  upgrades = false;
   /** Its place among the requests that nobody has accepted yet. */
   place: Place<Exchange> | undefined = undefined;
   /** Was it handed to whoever answers it? */
@@ -82,6 +82,7 @@ export class Exchange implements BodySink, RequestSource {
   #settle: (() => void) | undefined = undefined;
   #abort: AbortController | undefined = undefined;
   #request: Request | undefined = undefined;
+  #bytesBehind: Buffer | undefined = undefined;
   #departure: Departure | undefined = undefined;
 
   constructor(raw: Incoming, response: ServerResponse, line: Line, head: Head, maxBody: number, expects: boolean) {
@@ -106,9 +107,20 @@ export class Exchange implements BodySink, RequestSource {
     return this.#reply?.close === true;
   }
 
+  /** The bytes that have come behind an upgrade request: taken out of the socket, for whoever takes that over. */
+  get bytesBehind(): Buffer {
+    if (!this.upgrades) return emptyBody;
+    return (this.#bytesBehind ??= (this.line.socket.read() as Buffer | null) ?? emptyBody);
+  }
+
+  /** Puts back into the socket what `bytesBehind` has taken out. */
+  returnBytesBehind(): void {
+    if (this.#bytesBehind !== undefined && this.#bytesBehind.length > 0) this.line.socket.unshift(this.#bytesBehind);
+  }
+
   /** Is the socket the callback's, because the answer was the last of HTTP on it? */
   get switched(): boolean {
-    return this.upgradeHead !== undefined && switchesProtocol(this.raw.method!, this.status);
+    return this.upgrades && switchesProtocol(this.raw.method!, this.status);
   }
 
   /** Was the whole answer handed to Node? */
@@ -175,7 +187,7 @@ export class Exchange implements BodySink, RequestSource {
   respond(code: number, given: Content, init: HeadersInit | undefined): Promise<void> {
     const content = normalize(given);
     if (isInterim(code)) return this.#respondInterim(code, init);
-    if (this.upgradeHead !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
+    if (this.upgrades && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
     const size = typeof content === "string" ? Buffer.byteLength(content) : isSource(content) ? -1 : content.length;
     if (this.#answer === HEAD) this.#checkSentHead(code, init);
     else this.#writeHead(code, init, size);

@@ -89,8 +89,7 @@ export function connectClients(
     const response = new http.ServerResponse(raw);
     response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1 && node.listening;
     const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, false);
-    exchange.upgradeHead = bytesBehind;
-    connection.receiveUpgrade(exchange, !response.shouldKeepAlive);
+    connection.receiveUpgrade(exchange, bytesBehind, !response.shouldKeepAlive);
   };
 
   // One function for all sockets: an idle connection shall cost no more than Node's own.

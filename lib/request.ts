@@ -2,7 +2,6 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { URLSearchParams } from "node:url";
 import { inspect } from "node:util";
-import { emptyBody } from "./body";
 import type { Content } from "./content";
 import { withCode } from "./errors";
 import type { HttpCode } from "./http-code";
@@ -19,7 +18,7 @@ export interface RequestSource {
   readonly raw: IncomingMessage;
   readonly line: { readonly socket: Socket; readonly hostname: string };
   readonly body: Buffer;
-  readonly upgradeHead: Buffer | undefined;
+  readonly bytesBehind: Buffer;
   readonly signal: AbortSignal;
   respond(code: number, content: Content, headers: HeadersInit | undefined): Promise<void>;
   sendHeaders(headers: HeadersInit, code: number): Promise<void>;
@@ -117,9 +116,13 @@ export class Request {
     return this.#exchange.signal;
   }
 
-  /** The bytes behind an upgrade request or CONNECT, for whoever takes `client` over; else empty. */
+  /**
+   * The bytes that came behind an upgrade request or CONNECT, for whoever takes `client` over; else empty.
+   *
+   * They are taken out of the socket when they are first asked for; whoever does not ask reads them from `client`.
+   */
   get head(): Buffer {
-    return this.#exchange.upgradeHead ?? emptyBody;
+    return this.#exchange.bytesBehind;
   }
 
   /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */

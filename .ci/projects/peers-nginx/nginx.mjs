@@ -19,26 +19,31 @@ export class Nginx {
   #upstreams;
   #child;
 
-  /** Starts nginx with the file of the docs in front of the processes on these ports. */
-  static async start(directory, ports) {
+  /** Starts nginx with the file of the docs in front of the processes on these ports, or Unix sockets. */
+  static async start(directory, upstreams) {
     const nginx = new Nginx();
     nginx.#directory = join(process.cwd(), directory);
-    nginx.#upstreams = ports;
+    nginx.#upstreams = upstreams;
     mkdirSync(join(nginx.#directory, "logs"), { recursive: true });
     nginx.#port = await freePort();
     nginx.url = `http://127.0.0.1:${nginx.#port}`;
     nginx.#write([]);
     nginx.#child = spawn(PROGRAM, nginx.#args(), { stdio: ["ignore", "inherit", "inherit"] });
+    process.once("exit", () => nginx.#child.kill());
     await until(() => accepts(nginx.#port), "nginx to listen", () => nginx.#child.exitCode === null);
     return nginx;
   }
 
-  /** Reloads, with these ports marked as down, and waits until the workers of before are gone. */
+  /** Reloads, with these upstreams marked as down, and waits until the workers of before are gone. */
   async reload(down = []) {
     this.#write(down);
     const before = this.#workers();
     await succeed(PROGRAM, [...this.#args(), "-s", "reload"]);
-    await until(() => this.#workers().some((pid) => !before.includes(pid)) && !this.#workers().some((pid) => before.includes(pid)), "the old workers to end");
+    const isRenewed = () => {
+      const now = this.#workers();
+      return now.length > 0 && !now.some((pid) => before.includes(pid));
+    };
+    await until(isRenewed, "the old workers to end");
   }
 
   async stop() {
@@ -55,9 +60,12 @@ export class Nginx {
     return ["-p", `${this.#directory}/`, "-e", "logs/error.log", "-c", "nginx.conf"];
   }
 
-  /** The file of the docs as it stands, but for its ports. */
+  /** The file of the docs as it stands, but for its addresses. */
   #write(down) {
-    const [first, second] = this.#upstreams.map((port) => `127.0.0.1:${port}${down.includes(port) ? " down" : ""}`);
+    const [first, second] = this.#upstreams.map((upstream) => {
+      const address = typeof upstream === "number" ? `127.0.0.1:${upstream}` : `unix:${upstream}`;
+      return down.includes(upstream) ? `${address} down` : address;
+    });
     const app = EXAMPLE.replace("listen 80;", `listen 127.0.0.1:${this.#port};`)
       .replace("127.0.0.1:8080", first)
       .replace("127.0.0.1:8081", second);

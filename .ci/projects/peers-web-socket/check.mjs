@@ -12,7 +12,7 @@ await check("docs/examples/web-socket.ts compiles against the package", async ()
 // Every line that a run prints is a check of its own.
 for (const { name, bin } of nodes) {
   const { code, output } = await run(bin, ["peers.mjs"], { timeout: 60_000 });
-  for (const line of output.trimEnd().split("\n")) console.log(/^(?:not )?ok - /.test(line) ? line.replace("ok - ", `ok - ${name}: `) : line);
+  console.log(output.trimEnd().replaceAll(/^((?:not )?ok - )/gm, `$1${name}: `));
   const passed = output.match(/^ok - /gm)?.length ?? 0;
   const failed = output.match(/^not ok - /gm)?.length ?? 0;
   count(passed, failed);
