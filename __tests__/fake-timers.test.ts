@@ -132,7 +132,7 @@ test("the package can be loaded while timers are faked, as with fakeTimers.enabl
   jest.isolateModules(() => {
     loaded = jest.requireActual("../lib/index");
   });
-  const server = loaded!.newAsyncHttpServer();
+  const server = makeServer({}, loaded!.newAsyncHttpServer);
   await server.listen(0);
   expect(await rejectionOf(server.acceptRequest({ timeout: 1 }))).toMatchObject({ code: "ERR_ACCEPT_TIMEOUT" });
   await expectExchange(server);

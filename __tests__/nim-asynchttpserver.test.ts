@@ -1,13 +1,6 @@
 import { once } from "node:events";
 import { setTimeout as sleepAsync } from "node:timers/promises";
-import {
-  Http200,
-  Http404,
-  newAsyncHttpServer,
-  newHttpHeaders,
-  type HttpHeaders,
-  type Request,
-} from "../lib/index";
+import { Http200, Http404, newHttpHeaders, type HttpHeaders, type Request } from "../lib/index";
 import { RawClient } from "./helpers/raw-client";
 import { makeServer, rejectionOf, startServing } from "./helpers/servers";
 
@@ -134,7 +127,7 @@ describe("lib/pure/asynchttpserver.nim, the documentation's examples", () => {
   });
 
   test("getPort: the port that was chosen", async () => {
-    const server = newAsyncHttpServer();
+    const server = makeServer();
     await server.listen(0);
     expect(server.getPort()).toBeGreaterThan(0);
     await server.close();

@@ -216,12 +216,13 @@ describe("signal", () => {
   });
 
   test("is not aborted when the client leaves without having taken its whole answer", async () => {
-    const { request, client } = await accepted();
+    const { request, client, socket } = await accepted();
     const { signal } = request;
     client.socket.pause();
     const answered = request.respond(200, Buffer.alloc(64 * 1024 * 1024));
     client.reset();
     await answered;
+    await gone(socket);
     expect(signal.aborted).toBe(false);
   });
 

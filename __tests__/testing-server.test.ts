@@ -211,7 +211,11 @@ describe("a server that is never closed ends with its process", () => {
     ["with a client that stays after its answer", "http", get("/answered"), ["connection", "request", "answered"]],
     ["with a client in the middle of a body over TLS", "tls", post("/", "half", 10), ["connection", "request"]],
   ])("%s", async (_, scheme, bytes, expected) => {
-    const child = spawn(process.execPath, ["-e", program, join(compiled, "testing"), scheme], { stdio: ["pipe", "pipe", "inherit"] });
+    // A process that does not end by itself is ended, and its exit is another one than expected.
+    const child = spawn(process.execPath, ["-e", program, join(compiled, "testing"), scheme], {
+      stdio: ["pipe", "pipe", "inherit"],
+      timeout: 4_000,
+    });
     const exit = once(child, "exit");
     try {
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

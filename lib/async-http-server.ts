@@ -6,7 +6,7 @@ import { bind, listenOptions, urlOf } from "./address";
 import { CallbackErrors } from "./callback-errors";
 import { Callbacks, type RequestCallback } from "./callbacks";
 import { Descriptors } from "./descriptors";
-import { finishWithin, stopListening } from "./closing";
+import { finishWithin, makeDisposable, stopListening } from "./closing";
 import { withCode } from "./errors";
 import type { Exchange } from "./exchange";
 import { connectClients, createNodeServer, type Clients } from "./from-node";
@@ -30,7 +30,8 @@ const DESCRIPTORS_PAUSE = 50;
  * import assert from "node:assert";
  *
  * const server = newAsyncHttpServer({ maxBody: 1024 });
- * void server.serve(0, (request) => request.respond(Http200, `Hello ${request.body}`));
+ * await server.listen(0);
+ * void server.serve((request) => request.respond(Http200, `Hello ${request.body}`));
  * const response = await fetch(server.url, { method: "POST", body: "World" });
  * assert.equal(await response.text(), "Hello World");
  * await server.close();
@@ -41,11 +42,7 @@ export function newAsyncHttpServer(options: AsyncHttpServerOptions = {}): AsyncH
   return new AsyncHttpServer(options);
 }
 
-/**
- * An HTTP server that is asked for its requests: Nim's `AsyncHttpServer`.
- *
- * @see {@link newAsyncHttpServer}
- */
+/** An HTTP server that is asked for its requests: Nim's `AsyncHttpServer`. Made by {@link newAsyncHttpServer}. */
 export class AsyncHttpServer {
   /** Node's server underneath, for what this class does not have. */
   readonly node: http.Server;
@@ -163,8 +160,15 @@ export class AsyncHttpServer {
    * Tells whether the process has descriptors left for one more request.
    *
    * @param assumedDescriptorsPerRequest how many the request may open; below 0 the answer is always yes; default 5
-   * @returns whether the open ones and those together stay below the process's limit, or below
-   *   `nimMaxDescriptorsFallback` where that cannot be read
+   * @returns whether those and the open ones stay below the process's limit (`nimMaxDescriptorsFallback` if unknown)
+   *
+   * @example
+   * import { newAsyncHttpServer } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * assert.equal(server.shouldAcceptRequest(), true);
+   * assert.equal(server.shouldAcceptRequest(10_000_000), false);
    *
    * @see Nim's `asynchttpserver.shouldAcceptRequest`
    */
@@ -270,6 +274,15 @@ export class AsyncHttpServer {
    * @returns settles when the port is free and every connection closed
    * @throws as a rejection, once: the error of a callback that nobody was told of; an AggregateError of several
    *
+   * @example
+   * import { newAsyncHttpServer } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * await server.listen(0);
+   * const waiting = server.acceptRequest();
+   * await Promise.all([assert.rejects(waiting, { code: "ERR_SERVER_CLOSED" }), server.close()]);
+   *
    * @see Nim's `asynchttpserver.close`
    */
   async close({ grace = 0 }: CloseOptions = {}): Promise<void> {
@@ -287,10 +300,8 @@ export class AsyncHttpServer {
    * A loop that awaits its answers serves one request after the other; `serve` serves them side by side.
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
-    return {
-      next: () => this.#accept(false, undefined, acceptNext).catch(endIfClosed),
-      return: () => Promise.resolve({ done: true, value: undefined }),
-    };
+    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, acceptNext).catch(endIfClosed);
+    return { next, return: () => Promise.resolve({ done: true, value: undefined }) };
   }
 
   /** A request has arrived whole. @internal */
@@ -298,14 +309,14 @@ export class AsyncHttpServer {
 
   /** Shows the error of a callback under `serve`, because a prototype may never call `close`. @internal */
   protected print(error: unknown, request: Request): void {
-    const { reqMethod, url } = request;
-    process.stderr.write(`asynchttpserver: the callback failed for ${reqMethod} ${String(url)}\n${inspect(error)}\n`);
+    const line = `${request.reqMethod} ${String(request.url)}`;
+    process.stderr.write(`asynchttpserver: the callback failed for ${line}\n${inspect(error)}\n`);
   }
 
   #address(): AddressInfo | string {
     const bound = this.node.address();
-    if (bound === null) throw withCode("ERR_SERVER_NOT_LISTENING", new Error("the server does not listen: await listen first"));
-    return bound;
+    if (bound !== null) return bound;
+    throw withCode("ERR_SERVER_NOT_LISTENING", new Error("the server does not listen: await listen first"));
   }
 
   #checkOpen(): void {
@@ -375,16 +386,7 @@ export interface AsyncHttpServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-// jsdom has no such symbol on Node 20 and 22, and a method must not end up under the name "undefined".
-if (typeof Symbol.asyncDispose === "symbol") {
-  Object.defineProperty(AsyncHttpServer.prototype, Symbol.asyncDispose, {
-    configurable: true,
-    writable: true,
-    value(this: AsyncHttpServer): Promise<void> {
-      return this.close();
-    },
-  });
-}
+makeDisposable(AsyncHttpServer.prototype);
 
 function acceptNext(exchange: Exchange): IteratorResult<Request> {
   return { done: false, value: exchange.accept() };

@@ -1,4 +1,4 @@
-import type { Server } from "node:http";
+import type * as http from "node:http";
 import type { Socket } from "node:net";
 import type { Connection } from "./connection";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers";
@@ -11,7 +11,7 @@ const IDLE_GRACE = 1_000;
  *
  * @returns settles when the last connection is closed
  */
-export function stopListening(node: Server): Promise<unknown> {
+export function stopListening(node: http.Server): Promise<unknown> {
   // Node's own `close` would end idle connections under a request that may be on its way.
   Object.assign(node, { closeIdleConnections: () => {} });
   const closed = new Promise((resolve) => node.close(resolve));
@@ -41,4 +41,17 @@ export async function finishWithin(
   await Promise.race([over, timeUp]);
   clearInterval(sweep);
   clearTimeout(timer);
+}
+
+/** Lets `await using` close a server. */
+export function makeDisposable(prototype: { close(): Promise<void> }): void {
+  // jsdom has no such symbol on Node 20 and 22, and a method must not end up under the name "undefined".
+  if (typeof Symbol.asyncDispose !== "symbol") return;
+  Object.defineProperty(prototype, Symbol.asyncDispose, {
+    configurable: true,
+    writable: true,
+    value(this: { close(): Promise<void> }): Promise<void> {
+      return this.close();
+    },
+  });
 }

@@ -12,7 +12,8 @@ import { withCode } from "./errors";
  *
  * const server = newAsyncHttpServer();
  * const contents: Content[] = ["text", new Uint8Array([0x68, 0x69]), (async function* () { yield "piece by piece"; })()];
- * void server.serve(0, (request) => request.respond(Http200, contents.shift()));
+ * await server.listen(0);
+ * void server.serve((request) => request.respond(Http200, contents.shift()));
  * assert.equal(await (await fetch(server.url)).text(), "text");
  * assert.equal(await (await fetch(server.url)).text(), "hi");
  * assert.equal(await (await fetch(server.url)).text(), "piece by piece");

@@ -16,7 +16,9 @@ export const httpNewLine = "\r\n";
 export interface Protocol {
   /** The text of the request line, such as `"HTTP/1.1"`. */
   readonly orig: string;
+  /** The digit before the dot. */
   readonly major: number;
+  /** The digit behind it. */
   readonly minor: number;
 }
 

@@ -135,6 +135,18 @@ export class Request {
    *
    * @returns the value; `T` is a claim of the caller, not a check
    * @throws SyntaxError `ERR_BODY_NOT_JSON` that shows how the body starts
+   *
+   * @example
+   * import { startTestServer } from "asynchttpserver/testing";
+   * import assert from "node:assert";
+   *
+   * const server = await startTestServer();
+   * const reply = fetch(server.url, { method: "POST", body: '{"n":1}' });
+   * const request = await server.acceptRequest();
+   * assert.deepEqual(request.json<{ n: number }>(), { n: 1 });
+   * await request.respond(204);
+   * await reply;
+   * await server.close();
    */
   json<T = unknown>(): T {
     try {
@@ -150,7 +162,23 @@ export class Request {
     }
   }
 
-  /** Parses the body as an HTML form sends it (`application/x-www-form-urlencoded`); files come in another format. */
+  /**
+   * Parses the body as an HTML form sends it (`application/x-www-form-urlencoded`); files come in another format.
+   *
+   * @returns the fields; never fails
+   *
+   * @example
+   * import { startTestServer } from "asynchttpserver/testing";
+   * import assert from "node:assert";
+   *
+   * const server = await startTestServer();
+   * const reply = fetch(server.url, { method: "POST", body: new URLSearchParams({ user: "ann" }) });
+   * const request = await server.acceptRequest();
+   * assert.equal(request.form().get("user"), "ann");
+   * await request.respond(204);
+   * await reply;
+   * await server.close();
+   */
   form(): URLSearchParams {
     return new URLSearchParams(this.body);
   }
@@ -177,7 +205,8 @@ export class Request {
    * import assert from "node:assert";
    *
    * const server = newAsyncHttpServer();
-   * void server.serve(0, (request) => request.respond(Http404, "no such page", { "Content-Type": "text/plain" }));
+   * await server.listen(0);
+   * void server.serve((request) => request.respond(Http404, "no such page", { "Content-Type": "text/plain" }));
    * const response = await fetch(server.url);
    * assert.equal(response.status, Http404);
    * assert.equal(await response.text(), "no such page");

@@ -31,7 +31,9 @@ const noAuthority: Authority = { username: "", password: "", hostname: "", port:
 export class Uri {
   /** What stands before the `:`, such as `"http"`; in a request only with a target in absolute form. */
   readonly scheme: string;
+  /** What stands before the first `:` of the user information. */
   readonly username: string;
+  /** What stands behind it. */
   readonly password: string;
   /** The host of the URI, an IPv6 address without its brackets. */
   readonly hostname: string;

@@ -43,10 +43,11 @@ export class Wait<T> implements Waiter {
       this.fail(reason);
     };
     const aborted = (): void => end(signal!.reason);
+    // The server keeps the process alive, or was told not to; a wait that nobody awaits any more must not.
     const timer =
       timeout === undefined || timeout === Infinity
         ? undefined
-        : setTimeout(() => end(timeoutError(timeout, describe())), timeout);
+        : setTimeout(() => end(timeoutError(timeout, describe())), timeout).unref();
     signal?.addEventListener("abort", aborted);
     this.#cleanUp = () => {
       clearTimeout(timer);

@@ -6,9 +6,13 @@ import { closeRawClients, RawClient } from "./raw-client";
 
 const made: AsyncHttpServer[] = [];
 
-/** A server that does not listen yet; it is closed after the test. */
-export function makeServer(options?: AsyncHttpServerOptions): AsyncHttpServer {
-  const server = newAsyncHttpServer(options);
+/**
+ * A server that does not listen yet; it is closed after the test.
+ *
+ * @param make of another copy of the package, where the copy is what is tested
+ */
+export function makeServer(options?: AsyncHttpServerOptions, make = newAsyncHttpServer): AsyncHttpServer {
+  const server = make(options);
   made.push(server);
   return server;
 }
@@ -56,7 +60,9 @@ export async function nextSocket(server: AsyncHttpServer): Promise<Socket> {
 
 /** Settles when the server has seen the end of a connection. */
 export async function gone(socket: Socket): Promise<void> {
-  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
+  if (!socket.closed) await once(socket, "close");
+  // A socket says that it is closed before its listeners are told.
+  await turn();
 }
 
 /** A raw client and the server's end of its connection. */

@@ -7,7 +7,7 @@ async function main(): Promise<void> {
   const server = newAsyncHttpServer();
   await server.listen(port);
   console.log(`Hello World on ${server.url} (Ctrl-C ends it)`);
-  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void server.close());
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void server.close());
   await server.serve((request) => request.respond(Http200, "Hello World", { "Content-Type": "text/plain" }));
 }
 

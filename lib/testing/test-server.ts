@@ -70,7 +70,7 @@ export class TestServer extends AsyncHttpServer {
   /** @internal */
   constructor(options: AsyncHttpServerOptions) {
     super(options);
-    
+    this.node.unref();
     // With TLS too this is the TCP connection, which is what the event loop counts.
     this.node.on("connection", (socket) => socket.unref());
   }
