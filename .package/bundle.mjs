@@ -17,7 +17,7 @@ const modules = new Map();
 function load(path) {
   if (modules.has(path)) return modules.get(path);
   const source = program.getSourceFile(path);
-  const module = { path, source, exported: new Map(), renamed: [], isTesting: path.startsWith(join(lib, "testing")) };
+  const module = { path, source, exported: new Map(), edits: [], names: new Map(), isTesting: path.startsWith(join(lib, "testing")) };
   for (const statement of source.statements) {
     if (isRelative(statement)) load(target(path, statement));
   }
@@ -55,29 +55,75 @@ const identifiers = (binding) =>
 
 const values = (exported) => [...exported].filter(([, kind]) => kind === "value").map(([name]) => name);
 
-/** Gives a second private helper of one name another name, now that they live in one file. */
-function separate(parts) {
-  const seen = new Set();
-  for (const [number, { source, renamed }] of parts.entries()) {
-    const own = new Map();
-    for (const statement of source.statements) {
-      for (const name of declared(statement)) own.set(name.text, checker.getSymbolAtLocation(name));
+/**
+ * Gives what would meet another thing of its name another name, now that all live in one file: a helper, an import of
+ * something else, or a helper that bears the name of a global which another module uses. Public names stay.
+ */
+function separate(parts, shown) {
+  const holders = new Map();
+  const given = new Map();
+  const tops = parts.map(topLevel);
+  for (const [number, { exported }] of parts.entries()) {
+    for (const [name, { identity }] of tops[number]) {
+      if (shown.has(name) && exported.has(name)) holders.set(name, identity);
     }
-    const taken = [...own.keys()].filter((name) => seen.has(name));
-    for (const name of own.keys()) seen.add(name);
-    const visit = (node) => {
-      if (ts.isIdentifier(node) && taken.includes(node.text)) {
-        const short = ts.isShorthandPropertyAssignment(node.parent);
-        const symbol = short ? checker.getShorthandAssignmentValueSymbol(node.parent) : checker.getSymbolAtLocation(node);
-        if (symbol === own.get(node.text)) {
-          const name = `${node.text}$${number}`;
-          renamed.push({ start: node.getStart(), end: node.end, text: short ? `${node.text}: ${name}` : name });
+  }
+  for (const { source, path } of parts) {
+    const inScope = new Set(checker.getSymbolsInScope(source, ts.SymbolFlags.Value | ts.SymbolFlags.Type));
+    each(source, ts.isIdentifier, (node) => {
+      const symbol = checker.getSymbolAtLocation(node);
+      const declarations = symbol?.declarations ?? [];
+      const isOurs = declarations.some((declaration) => modules.has(declaration.getSourceFile().fileName));
+      if (declarations.length === 0 || isOurs || !inScope.has(symbol)) return;
+      if ((holders.get(node.text) ?? symbol) !== symbol) throw new Error(`${path}: ${node.text} is a name of ours`);
+      holders.set(node.text, symbol);
+    });
+  }
+  for (const [number, { source, edits, names }] of parts.entries()) {
+    for (const [name, { identity }] of tops[number]) {
+      if (!holders.has(name)) holders.set(name, identity);
+      if (!given.has(identity)) given.set(identity, holders.get(name) === identity ? name : `${name}$${number}`);
+      names.set(name, given.get(identity));
+    }
+    each(source, ts.isIdentifier, (node) => {
+      const name = names.get(node.text);
+      if (name === undefined || name === node.text) return;
+      const short = ts.isShorthandPropertyAssignment(node.parent);
+      const symbol = short ? checker.getShorthandAssignmentValueSymbol(node.parent) : checker.getSymbolAtLocation(node);
+      if (symbol !== tops[number].get(node.text).symbol) return;
+      edits.push({ start: node.getStart(), end: node.end, text: short ? `${node.text}: ${name}` : name });
+    });
+  }
+}
+
+/** The names of a module's top level, each with its symbol there, and with what it stands for in the whole bundle. */
+function topLevel({ path, source, isTesting }) {
+  const names = new Map();
+  const note = (name, identify) => {
+    const symbol = checker.getSymbolAtLocation(name);
+    names.set(name.text, { symbol, identity: identify?.(symbol) ?? symbol });
+  };
+  for (const statement of source.statements) {
+    if (ts.isImportDeclaration(statement)) {
+      const isInside = isRelative(statement) && modules.get(target(path, statement)).isTesting === isTesting;
+      const from = statement.moduleSpecifier.text;
+      const { namedBindings } = statement.importClause;
+      if (ts.isNamespaceImport(namedBindings)) note(namedBindings.name, () => `${from} * ${namedBindings.name.text}`);
+      else {
+        for (const { name, propertyName } of namedBindings.elements) {
+          if (isInside && propertyName) throw new Error(`${path}: an import may not rename ${propertyName.text}`);
+          const outside = `${from} ${(propertyName ?? name).text} ${name.text}`;
+          note(name, (symbol) => (isInside ? checker.getAliasedSymbol(symbol) : outside));
         }
       }
-      ts.forEachChild(node, visit);
-    };
-    if (taken.length > 0) visit(source);
+    } else if (!ts.isExportDeclaration(statement)) declared(statement).forEach((name) => note(name));
   }
+  return names;
+}
+
+function each(node, is, act) {
+  if (is(node)) act(node);
+  ts.forEachChild(node, (child) => each(child, is, act));
 }
 
 /** The names that a statement of a module's top level declares. */
@@ -90,26 +136,21 @@ function declared(statement) {
 
 /** Puts modules behind one another. Only the names in `shown` stay exported. */
 function concatenate(parts, shown) {
-  separate(parts);
+  separate(parts, shown);
   const imports = new Map();
   let text = "";
-  for (const { path, source, exported, renamed, isTesting } of parts) {
+  for (const { path, source, exported, edits, names, isTesting } of parts) {
     // Of a class of which only the type is shown, the declaration is not exported.
     const open = new Set([...shown].filter(([name, kind]) => exported.get(name) === kind).map(([name]) => name));
     for (const statement of source.statements) {
       if (ts.isExportDeclaration(statement)) continue;
       if (!ts.isImportDeclaration(statement)) {
-        text += written(statement, renamed, open);
+        text += written(statement, edits, open);
         continue;
       }
       const from = isRelative(statement) ? modules.get(target(path, statement)) : undefined;
-      if (from?.isTesting === isTesting) {
-        for (const { propertyName } of statement.importClause.namedBindings.elements) {
-          if (propertyName) throw new Error(`${path}: an import may not rename ${propertyName.text}`);
-        }
-        continue;
-      }
-      add(imports, from ? "../index" : statement.moduleSpecifier.text, statement.importClause);
+      if (from?.isTesting === isTesting) continue;
+      add(imports, from ? "../index" : statement.moduleSpecifier.text, statement.importClause, names);
     }
   }
   const types = parts.flatMap(({ exported }) => values(exported).filter((name) => shown.get(name) === "type"));
@@ -135,13 +176,14 @@ function written(statement, renamed, open) {
 }
 
 /** Notes what one import statement brings in: names, or the whole module under a name. */
-function add(imports, from, { isTypeOnly, namedBindings }) {
+function add(imports, from, { isTypeOnly, namedBindings }, renamed) {
   const entry = imports.get(from) ?? { whole: new Map(), names: new Map() };
   imports.set(from, entry);
   const note = (map, name, type) => map.set(name, type && (map.get(name) ?? true));
-  if (ts.isNamespaceImport(namedBindings)) return note(entry.whole, namedBindings.name.text, isTypeOnly);
+  if (ts.isNamespaceImport(namedBindings)) return note(entry.whole, renamed.get(namedBindings.name.text), isTypeOnly);
   for (const { name, propertyName, isTypeOnly: alone } of namedBindings.elements) {
-    note(entry.names, propertyName ? `${propertyName.text}: ${name.text}` : name.text, isTypeOnly || alone);
+    const [theirs, ours] = [(propertyName ?? name).text, renamed.get(name.text)];
+    note(entry.names, theirs === ours ? ours : `${theirs}: ${ours}`, isTypeOnly || alone);
   }
 }
 
@@ -157,7 +199,7 @@ const typeScript = ({ imports, text }) => {
   return head + text;
 };
 
-/** The bundle as CommonJS: no comment, no indentation, a line of its own for each statement. */
+/** The bundle as CommonJS, without comments and in few bytes. */
 function javaScript({ imports, text }, values, inner = []) {
   let head = '"use strict";\n';
   for (const [from, { whole, names }] of imports) {
@@ -171,8 +213,10 @@ function javaScript({ imports, text }, values, inner = []) {
     const inner = used.filter((name) => !entry.exported.has(name));
     head += `const { ${open.join(", ")}, [${INNER}]: { ${inner.join(", ")} } } = require("../index.js");\n`;
   }
+  let tail = `module.exports = { ${values.join(", ")} };\n`;
+  if (inner.length > 0) tail += `Object.defineProperty(module.exports, ${INNER}, { value: { ${inner.join(", ")} } });\n`;
   const { outputText } = ts.transpileModule(
-    text.replaceAll(/^export type \{.*\};$|^(\/\*\* @internal \*\/ )?export /gm, ""),
+    head + text.replaceAll(/^export type \{.*\};$|^(\/\*\* @internal \*\/ )?export /gm, "") + tail,
     {
       compilerOptions: {
         ...project.options,
@@ -184,68 +228,111 @@ function javaScript({ imports, text }, values, inner = []) {
       },
     },
   );
-  const body = shorten(compact(outputText), [...values, ...inner]);
-  let tail = `module.exports = { ${values.join(", ")} };\n`;
-  if (inner.length > 0) tail += `Object.defineProperty(module.exports, ${INNER}, { value: { ${inner.join(", ")} } });\n`;
-  return head + body + tail;
+  return shorten(compact(outputText), values);
 }
 
-/** Shortens the names of private members, and of variables, parameters and functions that are not exported. */
+/**
+ * Shortens the names of private members, and of variables, parameters, functions and classes that are not exported.
+ *
+ * Two names of one room differ: of one class for private members, of one outermost function for all others. What the
+ * whole file sees is in every room where it is used.
+ */
 function shorten(text, exported) {
-  const path = join(root, "bundle.js");
-  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-  const host = { ...ts.createCompilerHost({}), getSourceFile: (name) => (name === path ? source : undefined) };
-  const scopes = ts.createProgram([path], { allowJs: true, noLib: true, types: [] }, host).getTypeChecker();
-
+  const { source, bindingOf } = analysed(text);
   const taken = new Set(["do", "if", "in"]);
   const found = new Map();
-  const note = (key, room, node, before = "") => {
-    if (!found.has(key)) found.set(key, { room, uses: [] });
-    found.get(key).uses.push({ start: node.getStart(), end: node.end, before });
+  const note = (key, own, node, before) => {
+    if (!found.has(key)) found.set(key, { rooms: new Set([own]), uses: [] });
+    const { rooms, uses } = found.get(key);
+    if (own === source) rooms.add(roomOf(node));
+    uses.push({ start: node.getStart(), end: node.end, before });
   };
-  const visit = (node) => {
-    if (ts.isPrivateIdentifier(node)) {
-      note(node.text, "private", node, "#");
-    } else if (ts.isIdentifier(node)) {
-      taken.add(node.text);
-      const { parent } = node;
-      const shorthand = ts.isShorthandPropertyAssignment(parent);
-      const symbol = shorthand ? scopes.getShorthandAssignmentValueSymbol(parent) : scopes.getSymbolAtLocation(node);
-      const binding = symbol?.valueDeclaration;
-      if (binding && hasLocalName(binding)) {
-        // `{ name }` keeps the name of the property: `{ name: n }`.
-        const inPattern = parent === binding && ts.isObjectBindingPattern(parent.parent);
-        const pattern = inPattern && !parent.propertyName && !parent.dotDotDotToken;
-        const room = outermostFunction(binding);
-        const before = shorthand || pattern ? `${node.text}:` : "";
-        if (room !== source || !exported.includes(node.text)) note(symbol, room, node, before);
-      }
-    }
-    ts.forEachChild(node, visit);
-  };
-  visit(source);
+  each(source, isName, (node) => {
+    taken.add(node.text);
+    const binding = bindingOf(node);
+    if (binding === undefined) return;
+    const own = roomOf(binding);
+    if (own !== source || !exported.includes(node.text)) note(binding, own, node, isShorthand(node) ? `${node.text}:` : "");
+  });
 
-  // The most used gets the shortest. What the whole file sees is named first; one function's names are free in the next.
+  // The most used gets the shortest.
   const edits = [];
-  const next = new Map();
-  const rank = ({ room, uses }) => (room === source ? 1_000_000 : 0) + uses.length;
-  for (const { room, uses } of [...found.values()].sort((a, b) => rank(b) - rank(a))) {
-    let number = next.get(room) ?? (room === "private" ? 0 : next.get(source) ?? 0);
-    while (taken.has(shortName(number))) number++;
-    next.set(room, number + 1);
-    for (const { start, end, before } of uses) edits.push({ start, end, text: before + shortName(number) });
+  const named = new Map();
+  for (const [binding, { rooms, uses }] of [...found].sort(([, a], [, b]) => b.uses.length - a.uses.length)) {
+    const others = [...rooms].map((room) => named.get(room) ?? named.set(room, new Set()).get(room));
+    const hash = ts.isPrivateIdentifier(binding.name) ? "#" : "";
+    let number = 0;
+    let name;
+    do name = hash + shortName(number++);
+    while (taken.has(name) || others.some((names) => names.has(name)));
+    for (const names of others) names.add(name);
+    for (const { start, end, before } of uses) edits.push({ start, end, text: before + name });
   }
-  return edit(text, edits);
+  const short = edit(text, edits);
+  same(references(text), references(short));
+  return short;
 }
 
-// Classes keep their names: `inspect` and Jest's diffs show them.
-const hasLocalName = (node) =>
-  [ts.isVariableDeclaration, ts.isParameter, ts.isBindingElement, ts.isFunctionDeclaration].some((is) => is(node));
+const isName = (node) => ts.isIdentifier(node) || ts.isPrivateIdentifier(node);
 
-function outermostFunction(node) {
+/** Whether it is the `name` of `{ name }`, which names a property and a variable. */
+const isShorthand = ({ parent }) =>
+  ts.isShorthandPropertyAssignment(parent) ||
+  (ts.isObjectBindingPattern(parent.parent) && !parent.propertyName && !parent.dotDotDotToken);
+
+/** A bundle, and where in it the thing is declared that an identifier stands for: nowhere if it is a property. */
+function analysed(text) {
+  const path = join(root, "bundle.js");
+  const source = parse(text, path);
+  const host = { ...ts.createCompilerHost({}), getSourceFile: (name) => (name === path ? source : undefined) };
+  const scopes = ts.createProgram([path], { allowJs: true, noLib: true, types: [] }, host).getTypeChecker();
+  const bindingOf = (node) => {
+    const { parent } = node;
+    if (ts.isPrivateIdentifier(node)) return privateMember(node);
+    const isShort = ts.isShorthandPropertyAssignment(parent);
+    const symbol = isShort ? scopes.getShorthandAssignmentValueSymbol(parent) : scopes.getSymbolAtLocation(node);
+    return LOCAL.some((is) => symbol?.valueDeclaration && is(symbol.valueDeclaration)) ? symbol.valueDeclaration : undefined;
+  };
+  return { source, bindingOf };
+}
+
+const LOCAL = [
+  ts.isVariableDeclaration,
+  ts.isParameter,
+  ts.isBindingElement,
+  ts.isFunctionDeclaration,
+  // What extends a class of Node's keeps its name: `inspect` shows it.
+  (node) => ts.isClassDeclaration(node) && !node.heritageClauses,
+];
+
+const classOf = (node) => ts.findAncestor(node, ts.isClassLike);
+const privateMember = (node) => classOf(node).members.find(({ name }) => name?.text === node.text);
+
+/** The class of a private member; otherwise the outermost function, or the file. */
+function roomOf(node) {
+  if (node.name && ts.isPrivateIdentifier(node.name)) return classOf(node);
   let outermost = node.getSourceFile();
   for (let at = node.parent; at; at = at.parent) if (ts.isFunctionLike(at)) outermost = at;
   return outermost;
+}
+
+/** What each identifier of a bundle stands for, whatever the names: the number of a declaration, or a property's name. */
+function references(text) {
+  const { source, bindingOf } = analysed(text);
+  const numbers = new Map();
+  const out = [];
+  each(source, isName, (node) => {
+    const binding = bindingOf(node);
+    if (binding && !numbers.has(binding)) numbers.set(binding, numbers.size);
+    if (!binding || isShorthand(node)) out.push(node.text);
+    if (binding) out.push(numbers.get(binding));
+  });
+  return out;
+}
+
+function same(before, after) {
+  const at = before.findIndex((piece, index) => piece !== after[index]);
+  if (at !== -1 || before.length !== after.length) throw new Error(`another program: ${before[at]} became ${after[at]}`);
 }
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -266,21 +353,70 @@ function edit(text, edits) {
   return out + text.slice(done);
 }
 
-/** Drops the space between tokens, but for what keeps words and operators apart, and the line breaks of statements. */
+const parse = (text, path = "bundle.js") => ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+
+const SHORTER = new Map(Object.entries({ undefined: "void 0", true: "!0", false: "!1", const: "let" }));
+
+/** Writes a program in fewer bytes, a statement a line: with no space, bracket or declaring word that it can do without. */
 function compact(text) {
   let out = "";
-  const write = (node) => {
-    const children = node.getChildren();
-    if (children.length > 0) return children.forEach(write);
-    const token = node.getText();
-    if (token === "") return;
-    const space = text.slice(node.pos, node.getStart());
-    if (space.includes("\n") && !/[{([,:?&|]/.test(out.at(-1))) out += "\n";
-    else if (space !== "" && /[\w$#][\w$#]$|\+\+$|--$/.test(out.at(-1) + token[0])) out += " ";
-    out += token;
+  let ended = false;
+  const token = (word) => {
+    // A line break ends a statement as well as a semicolon does, where the next one does not go on with it.
+    if (ended && word !== "}") out += /^[\w$#]/.test(word) && !/^in(stanceof)?$/.test(word) ? "\n" : ";";
+    else if (/[\w$#][\w$#]$|\+\+$|--$/.test(out.at(-1) + word[0])) out += " ";
+    ended = false;
+    out += word;
   };
-  write(ts.createSourceFile("bundle.js", text, ts.ScriptTarget.Latest, true));
-  return `${out.trimStart()}\n`;
+  const write = (node) => {
+    const { parent, kind } = node;
+    if (ts.isVariableStatement(node) && ts.isVariableStatement(before(node) ?? node.parent)) {
+      ended = false;
+      token(",");
+      node.declarationList.getChildren().slice(1).forEach(write);
+      ended = true;
+    } else if (isLoneStatement(node)) {
+      write(node.statements[0]);
+    } else if (node.getChildCount() > 0) {
+      node.getChildren().forEach(write);
+    } else if (kind === ts.SyntaxKind.SemicolonToken && !ts.isForStatement(parent)) {
+      ended = true;
+    } else if (node.getText() !== "" && !isNeedlessParenthesis(node)) {
+      token(SHORTER.get(node.getText()) ?? node.getText());
+    }
+  };
+  const source = parse(text);
+  write(source);
+  same(shape(source), shape(parse(out)));
+  return `${out}\n`;
+}
+
+const before = (node) => node.parent.statements[node.parent.statements.indexOf(node) - 1];
+
+/** A block of one statement that can stand without braces, as no `else` behind it can become its own. */
+const isLoneStatement = (node) =>
+  ts.isBlock(node) &&
+  node.statements.length === 1 &&
+  [ts.isExpressionStatement, ts.isReturnStatement, ts.isThrowStatement].some((is) => is(node.statements[0])) &&
+  [ts.isIfStatement, ts.isForStatement, ts.isForOfStatement].some((is) => is(node.parent));
+
+const isNeedlessParenthesis = ({ kind, parent }) =>
+  (kind === ts.SyntaxKind.OpenParenToken || kind === ts.SyntaxKind.CloseParenToken) &&
+  ts.isArrowFunction(parent) &&
+  parent.parameters.length === 1 &&
+  ts.isIdentifier(parent.parameters[0].name) &&
+  !parent.parameters[0].initializer &&
+  !parent.parameters[0].dotDotDotToken;
+
+/** What a program says, without the liberties that `compact` takes. */
+function shape(node) {
+  const text = node.getText();
+  const short = SHORTER.get(text) ?? text;
+  if ([...SHORTER.values()].includes(short)) return [short];
+  const inner = [];
+  ts.forEachChild(node, (child) => void inner.push(...shape(child)));
+  if (ts.isVariableStatement(node) || ts.isVariableDeclarationList(node) || isLoneStatement(node)) return inner;
+  return [`${node.kind} ${node.operator ?? ""} ${node.getChildCount() === 0 ? text : ""}`, ...inner, "end"];
 }
 
 /** The declarations of the bundles, without comments: with them the package would be half as large again. */

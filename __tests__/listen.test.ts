@@ -33,7 +33,7 @@ describe("a port", () => {
   });
 
   test.each<[port: number]>([[0], [1], [65_535]])("%p is within the range", (port) => {
-    expect(listenOptions(port, "", false)).toEqual({ port });
+    expect(listenOptions(port, "", false)).toMatchObject({ port });
   });
 
   test.each<[port: number]>([[-1], [65_536], [1.5], [NaN], [Infinity]])("%p is a RangeError", async (port) => {

@@ -42,7 +42,11 @@ export function newAsyncHttpServer(options: AsyncHttpServerOptions = {}): AsyncH
   return new AsyncHttpServer(options);
 }
 
-/** An HTTP server that is asked for its requests: Nim's `AsyncHttpServer`. Made by {@link newAsyncHttpServer}. */
+/**
+ * An HTTP server that is asked for its requests: Nim's `AsyncHttpServer`.
+ *
+ * @see {@link newAsyncHttpServer}
+ */
 export class AsyncHttpServer {
   /** Node's server underneath, for what this class does not have. */
   readonly node: http.Server;
@@ -81,9 +85,7 @@ export class AsyncHttpServer {
       withdraw: (exchange) => this.#queue.withdraw(exchange),
       finished: (exchange) => this.#history.add(exchange),
     });
-    this.node.on("connection", (socket) => {
-      if (!this.#descriptors.allowConnection()) socket.destroy();
-    });
+    this.node.on("connection", (socket) => this.#descriptors.allowConnection() || socket.destroy());
   }
 
   /**
@@ -110,9 +112,8 @@ export class AsyncHttpServer {
   async listen(port: number, address = "127.0.0.1"): Promise<void> {
     const options = listenOptions(port, address, this.#reusePort);
     while (this.#closing !== undefined) await this.#closing;
-    if (this.#listening !== undefined) {
-      throw withCode("ERR_SERVER_ALREADY_LISTENING", new Error("the server listens already: close it first"));
-    }
+    const problem = "the server listens already: close it first";
+    if (this.#listening !== undefined) throw withCode("ERR_SERVER_ALREADY_LISTENING", new Error(problem));
     this.#closed = false;
     this.#listening = bind(this.node, options);
     try {
@@ -187,8 +188,8 @@ export class AsyncHttpServer {
    * @param callback is given the request
    * @param wait `timeout` in milliseconds, `signal`
    * @returns the request; with a callback, nothing
-   * @throws as a rejection: TimeoutError `ERR_ACCEPT_TIMEOUT` that tells what has arrived, the signal's reason,
-   *   `ERR_SERVER_CLOSED`, `ERR_SERVER_NOT_LISTENING`, or the error of a callback
+   * @throws as a rejection: TimeoutError `ERR_ACCEPT_TIMEOUT` telling what has arrived, the signal's reason, `ERR_SERVER_CLOSED`,
+   *   `ERR_SERVER_NOT_LISTENING`, or the error of a callback
    *
    * @example
    * import { newAsyncHttpServer, Http200 } from "asynchttpserver";
@@ -367,9 +368,8 @@ export class AsyncHttpServer {
     this.#closed = true;
     this.#queue.failAll(() => withCode("ERR_SERVER_CLOSED", new Error("the server was closed while this call waited")));
     this.#queue.serve(undefined);
-    const { connections, transports } = this.#clients;
-    for (const connection of connections.values()) connection.close();
-    for (const socket of transports) socket.destroy();
+    for (const connection of this.#clients.connections.values()) connection.close();
+    for (const socket of this.#clients.transports) socket.destroy();
     await closed;
     this.#served?.();
     this.#served = undefined;

@@ -60,7 +60,7 @@ export async function nextSocket(server: AsyncHttpServer): Promise<Socket> {
 
 /** Settles when the server has seen the end of a connection. */
 export async function gone(socket: Socket): Promise<void> {
-  if (!socket.closed) await once(socket, "close");
+  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
   // A socket says that it is closed before its listeners are told.
   await turn();
 }
