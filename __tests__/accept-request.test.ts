@@ -240,7 +240,7 @@ describe("timeout", () => {
       "  body still missing: none",
       "  behind another on its connection: none",
       "  accepted, not answered: none",
-      "  answered: none",
+      "  over: none",
     ]);
   });
 
@@ -263,11 +263,11 @@ describe("timeout", () => {
     await settle(server);
     const { message } = await rejectionOf(server.acceptRequest({ timeout: 1 }));
     expect(message.split("\n").slice(1)).toEqual([
-      `  server: ${server.url}, 4 open connections`,
+      `  server: ${server.url}, 4 open connections, 1 of them without a whole head of a request`,
       "  body still missing: POST /upload (3 of 10 bytes), PUT /chunks (2 bytes so far, chunked)",
       "  behind another on its connection: GET /behind",
       "  accepted, not answered: GET /accepted",
-      "  answered: GET /answered (404), GET /left (client left)",
+      "  over: GET /answered (404), GET /left (client left)",
     ]);
   });
 
@@ -278,7 +278,7 @@ describe("timeout", () => {
     for (let i = 0; i < 12; i++) await (await server.acceptRequest()).respond(200);
     const { message } = await rejectionOf(server.acceptRequest({ timeout: 1 }));
     const latest = Array.from({ length: 10 }, (_, i) => `GET /${i + 2} (200)`).join(", ");
-    expect(message).toContain(`  answered: ${latest} and 2 more`);
+    expect(message).toContain(`  over: ${latest} and 2 earlier`);
   });
 
   test("ends nothing when a request came in time", async () => {

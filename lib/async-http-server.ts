@@ -6,7 +6,7 @@ import { bind, listenOptions, urlOf } from "./address";
 import { CallbackErrors } from "./callback-errors";
 import { Callbacks, type RequestCallback } from "./callbacks";
 import { Descriptors } from "./descriptors";
-import { finishWithin, makeDisposable, stopListening } from "./closing";
+import { endAll, finishWithin, makeDisposable, stopListening } from "./closing";
 import { withCode } from "./errors";
 import type { Exchange } from "./exchange";
 import { connectClients, createNodeServer, type Clients } from "./from-node";
@@ -368,16 +368,13 @@ export class AsyncHttpServer {
     this.#closed = true;
     this.#queue.failAll(() => withCode("ERR_SERVER_CLOSED", new Error("the server was closed while this call waited")));
     this.#queue.serve(undefined);
-    for (const connection of this.#clients.connections.values()) connection.close();
-    for (const socket of this.#clients.transports) socket.destroy();
-    await closed;
+    await endAll(this.#clients, closed);
     this.#served?.();
     this.#served = undefined;
   }
 
   #situation(): string {
-    const open = [...this.#clients.connections.values()].flatMap((connection) => connection.exchanges);
-    return describeSituation(this.url, this.#clients.connections.size, open, this.#history);
+    return describeSituation(this.url, this.#clients.connections.values(), this.#history);
   }
 }
 

@@ -1,8 +1,11 @@
 import type * as http from "node:http";
 import type { Socket } from "node:net";
 import type { Connection } from "./connection";
+import type { Clients } from "./from-node";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers";
 
+/** Milliseconds that the clients of idle connections have to end them. */
+const FAREWELL = 20;
 /** Milliseconds for which idle connections stay open, for a request that is on its way. */
 const IDLE_GRACE = 1_000;
 
@@ -40,6 +43,22 @@ export async function finishWithin(
   });
   await Promise.race([over, timeUp]);
   clearInterval(sweep);
+  clearTimeout(timer);
+}
+
+/**
+ * Ends every connection, and waits until they are closed.
+ *
+ * An idle one is ended politely: its client hears of it before the port can be listened on again, so that a client with
+ * keep-alive does not send its next request into a connection that is gone.
+ */
+export async function endAll(clients: Clients, closed: Promise<unknown>): Promise<void> {
+  const { connections, transports } = clients;
+  for (const connection of connections.values()) connection.close();
+  const timer = setTimeout(() => {
+    for (const socket of [...connections.keys(), ...transports]) socket.destroy();
+  }, FAREWELL);
+  await closed;
   clearTimeout(timer);
 }
 

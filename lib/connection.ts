@@ -171,11 +171,16 @@ export class Connection implements Line {
     return this.#current === undefined && this.#lingersFrom === -1 && !this.#taken;
   }
 
-  /** The server closes: what was answered is delivered, all else is cut. */
+  /** The server closes: an idle connection is ended, any other is cut, and so is one that stays after its end. */
   close(): void {
-    if (this.idle) return this.socket.destroySoon();
-    this.socket.destroy();
-    this.closed();
+    if (this.idle && this.socket.writable) {
+      this.#closing = true;
+      this.socket.end();
+      this.socket.resume();
+    } else {
+      this.socket.destroy();
+      this.closed();
+    }
   }
 
   /** The client shut its sending side. */
@@ -254,6 +259,7 @@ export class Connection implements Line {
     this.#closing = true;
     this.#line.length = 0;
     if (exchange !== undefined) this.#acceptor.withdraw(exchange);
+    if (exchange !== undefined) exchange.status = status;
     this.#lingersFrom = this.socket.bytesRead;
     const text = exchange?.refusalText ?? codeToString(status);
     this.socket.end(errorAnswer(status, text, exchange?.raw.method === "HEAD"), "latin1");

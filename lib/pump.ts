@@ -66,7 +66,8 @@ export function flushHead(out: ServerResponse): void {
   out.socket?.uncork();
 }
 
-function bytesOf(chunk: unknown): Buffer {
+/** A chunk of a source, as bytes. */
+export function bytesOf(chunk: unknown): Buffer {
   const bytes = normalize(chunk);
   if (typeof bytes === "string") return Buffer.from(bytes);
   if (!isSource(bytes)) return bytes;

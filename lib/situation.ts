@@ -1,3 +1,4 @@
+import type { Connection } from "./connection";
 import type { Exchange } from "./exchange";
 
 /** How many finished requests an error names. */
@@ -32,24 +33,36 @@ export class History {
 }
 
 /** Says in a few lines what a server has seen, for an error that a person reads. */
-export function describeSituation(url: string, connections: number, open: Iterable<Exchange>, past: History): string {
+export function describeSituation(url: string, connections: Iterable<Connection>, past: History): string {
+  const open: Exchange[] = [];
+  let count = 0;
+  let silent = 0;
+  for (const { exchanges } of connections) {
+    count++;
+    if (exchanges.length === 0) silent++;
+    open.push(...exchanges);
+  }
   const unread: string[] = [];
   const queued: string[] = [];
   const unanswered: string[] = [];
   for (const exchange of open) {
     const line = `${exchange.raw.method} ${exchange.raw.url}`;
     if (!exchange.complete) unread.push(`${line} (${bodyProgress(exchange)})`);
-    else if (exchange.answered) unanswered.push(`${line} (${exchange.status}, not taken by the client yet)`);
+    else if (exchange.status !== 0) unanswered.push(`${line} (${exchange.status}, still being sent)`);
     else if (exchange.accepted) unanswered.push(line);
     else queued.push(line);
   }
   return [
-    `  server: ${url}, ${connections} open ${connections === 1 ? "connection" : "connections"}`,
+    `  server: ${url}, ${count} open ${count === 1 ? "connection" : "connections"}${silentPart(silent)}`,
     row("body still missing", unread),
     row("behind another on its connection", queued),
     row("accepted, not answered", unanswered),
-    row("answered", past.entries(), past.count),
+    row("over", past.entries(), past.count, "earlier"),
   ].join("\n");
+}
+
+function silentPart(silent: number): string {
+  return silent === 0 ? "" : `, ${silent} of them without a whole head of a request`;
 }
 
 function bodyProgress(exchange: Exchange): string {
@@ -57,9 +70,9 @@ function bodyProgress(exchange: Exchange): string {
   return announced === -1 ? `${arrived} bytes so far, chunked` : `${arrived} of ${announced} bytes`;
 }
 
-function row(title: string, entries: readonly string[], count = entries.length): string {
+function row(title: string, entries: readonly string[], count = entries.length, others = "more"): string {
   if (count === 0) return `  ${title}: none`;
   const named = entries.slice(0, NAMED);
-  const more = count > named.length ? ` and ${count - named.length} more` : "";
+  const more = count > named.length ? ` and ${count - named.length} ${others}` : "";
   return `  ${title}: ${named.join(", ")}${more}`;
 }

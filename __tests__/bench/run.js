@@ -155,7 +155,8 @@ async function runRequests(one) {
     const answers = { bare: await answerTo(ports.bare, request), library: await answerTo(ports.library, request) };
     if (essence(answers.bare) !== essence(answers.library)) throw new Error(`${one.name}: the two sides answer differently`);
 
-    let generator = 0;
+    /** @type {number[]} */
+    const generator = [];
     const rounds = await inTurn(one.name, async (side) => {
       const target = { port: ports[side], connections: one.connections, request, answerLength: answers[side].length };
       await ask(load, { command: "connect", ...target });
@@ -163,7 +164,7 @@ async function runRequests(one) {
       const { requests, seconds, cpu } = await ask(load, { command: "run", seconds: SECONDS });
       const after = await ask(sides[side], {});
       await ask(load, { command: "disconnect" });
-      generator = Math.max(generator, cpu / 1e6 / seconds);
+      generator.push(cpu / 1e6 / seconds);
       return { requests, seconds, cpu: after.cpu - before.cpu, peak: after.peak };
     });
 
@@ -174,7 +175,7 @@ async function runRequests(one) {
     const words = (/** @type {"bare" | "library"} */ side) =>
       `${amount(speeds[side])}, ${costs[side].toFixed(1)} µs, ${(peaks[side] / 2 ** 20).toFixed(0)} MiB`;
     progress("");
-    process.stderr.write(`${one.name}: speed ${speed.median.toFixed(2)}, CPU ${cpu.median.toFixed(2)}, load generator at most ${(generator * 100).toFixed(0)} % of a core\n`);
+    process.stderr.write(`${one.name}: speed ${speed.median.toFixed(2)}, CPU ${cpu.median.toFixed(2)}, load generator ${(spread(generator).median * 100).toFixed(0)} % of a core\n`);
     return { name: one.name, title: one.title, speed, cpu, memory, bare: words("bare"), library: words("library"), bar: barText(one.bar) };
   } finally {
     for (const child of [sides.bare, sides.library, load]) child.kill();

@@ -1,5 +1,6 @@
 import { normalize, isSource, type Content, type Source } from "../content";
 import { invalid } from "../options";
+import { bytesOf } from "../pump";
 import type { Request } from "../request";
 import { clearTimeout, setTimeout } from "../timers";
 
@@ -213,11 +214,6 @@ async function* cutting(request: Request, content: string | Buffer | Source, byt
 async function* piecesOf(content: string | Buffer | Source): Source {
   if (isSource(content)) yield* content;
   else yield content;
-}
-
-function bytesOf(chunk: string | ArrayBufferView): Buffer {
-  const bytes = normalize(chunk);
-  return typeof bytes === "string" ? Buffer.from(bytes) : (bytes as Buffer);
 }
 
 function pause(ms: number): Promise<void> {
