@@ -92,9 +92,10 @@ describe("requests", () => {
       if (path !== "/b") await request.respond(Http204);
     }
     expect(server.requests.map(({ body }) => body)).toEqual(["/a", "/b", "/c"]);
+    const settled = Promise.allSettled(replies);
     await server.close();
     expect(server.requests).toHaveLength(3);
-    const outcomes = await Promise.allSettled(replies);
+    const outcomes = await settled;
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   });
 

@@ -17,6 +17,8 @@ export interface Acceptor {
   finished(exchange: Exchange): void;
   /** Gives a socket that Node has let go of back to Node's server. */
   attach(socket: Socket): void;
+  /** Milliseconds for which a client may leave an answer lying. */
+  sendTimeout(): number;
 }
 
 /** How long a refused client may go on sending, in milliseconds, so that it gets to read why. */
@@ -131,6 +133,10 @@ export class Connection implements Line {
     if (this.#lingersFrom !== -1 && this.socket.bytesRead - this.#lingersFrom > LINGER_BYTES) this.socket.destroy();
   }
 
+  sendsSlowly(): void {
+    this.socket.setTimeout(this.#acceptor.sendTimeout());
+  }
+
   answerFinished(exchange: Exchange): void {
     if (exchange !== this.#current || this.socket.destroyed) return;
     this.#current = undefined;
@@ -148,12 +154,12 @@ export class Connection implements Line {
   }
 
   /**
-   * The socket was silent for as long as `server.timeout` or `keepAliveTimeout` says.
+   * The socket was silent for as long as `keepAliveTimeout` says, or the send timeout where an answer is on its way.
    *
    * That ends an idle connection and one whose client does not take its answer; whoever waits for an answer may wait on.
    */
   silent(): void {
-    const waiting = this.#current !== undefined && !this.#current.answered && this.socket.writableLength === 0;
+    const waiting = this.#current !== undefined && this.socket.writableLength === 0;
     if (!waiting) this.socket.destroy();
   }
 
@@ -168,7 +174,10 @@ export class Connection implements Line {
 
   /** Is there nothing to answer, and no callback that has the socket? */
   get idle(): boolean {
-    return this.#current === undefined && this.#lingersFrom === -1 && !this.#taken;
+    if (this.#taken || this.#lingersFrom !== -1) return false;
+    if (this.#current === undefined) return true;
+    // The system has the whole answer, Node only does not know it yet.
+    return this.#current.answered && this.socket.writableLength === 0 && this.#line.length === 0;
   }
 
   /** The server closes: an idle connection is ended, any other is cut, and so is one that stays after its end. */

@@ -1,4 +1,4 @@
-import { validateHeaderName, validateHeaderValue, type ServerResponse } from "node:http";
+import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { Socket } from "node:net";
 import { BodyBuffer, emptyBody } from "./body";
 import { isSource, normalize, release, type Content, type Source } from "./content";
@@ -7,10 +7,11 @@ import type { Place } from "./fifo";
 import type { Head } from "./framing";
 import type { HeadersInit } from "./http-headers";
 import type { BodySink, Incoming } from "./incoming";
+import type { Outgoing, Sender } from "./outgoing";
 import { Departure, flushHead, pump } from "./pump";
-import { switchesProtocol } from "./upgrade";
+import { bareHead, decideReply, isInterim, type Reply } from "./reply";
 import { Request, type RequestSource } from "./request";
-import { decideReply, bareHead, isInterim, type Reply } from "./reply";
+import { switchesProtocol } from "./upgrade";
 
 /** The connection of an exchange, as far as the exchange needs it. */
 export interface Line {
@@ -25,6 +26,8 @@ export interface Line {
   bodyTooLong(exchange: Exchange): void;
   /** More has come of what nobody will read. */
   discard(): void;
+  /** Something of an answer is still here: the client may leave it lying only so long. */
+  sendsSlowly(): void;
   /** The answer is with the operating system. */
   answerFinished(exchange: Exchange): void;
 }
@@ -37,23 +40,14 @@ const NONE = 0;
 const HEAD = 1;
 const WHOLE = 2;
 
-/** A response that knows its exchange, so that one `'finish'` listener serves them all. */
-interface Answering extends ServerResponse {
-  exchange: Exchange;
-}
-
 const settled = Promise.resolve();
 
 const failureHeaders = { "content-type": "text/plain", connection: "close" };
 
-function onFinish(this: Answering): void {
-  this.exchange.finish();
-}
-
 /** One request on a connection and the answer to it. */
-export class Exchange implements BodySink, RequestSource {
+export class Exchange implements BodySink, RequestSource, Sender {
   readonly raw: Incoming;
-  readonly response: ServerResponse;
+  readonly response: Outgoing;
   readonly line: Line;
   /** The status with which the library answers instead of handing the request out, or 0. */
   refusal: number;
@@ -85,7 +79,7 @@ export class Exchange implements BodySink, RequestSource {
   #bytesBehind: Buffer | undefined = undefined;
   #departure: Departure | undefined = undefined;
 
-  constructor(raw: Incoming, response: ServerResponse, line: Line, head: Head, maxBody: number, expects: boolean) {
+  constructor(raw: Incoming, response: Outgoing, line: Line, head: Head, maxBody: number, expects: boolean) {
     this.raw = raw;
     this.response = response;
     this.line = line;
@@ -196,13 +190,11 @@ export class Exchange implements BodySink, RequestSource {
     if (this.#gone) return Promise.resolve();
 
     const { hasContent, length } = this.#reply!;
-    this.#watchFinish();
-    if (!hasContent || size === 0) this.response.end();
+    if (!hasContent) this.response.sendWhole("", this);
     // RFC 9112 6.3: what goes beyond the promised length would be read as the next answer.
-    else if (length >= 0 && size > length) this.response.end(Buffer.from(content as string).subarray(0, length));
-    // ASCII goes out in one write with the head; as UTF-8 that write would change the head's own bytes.
-    else if (typeof content === "string" && size === content.length) this.response.end(content, "latin1");
-    else this.response.end(typeof content === "string" ? Buffer.from(content) : content);
+    else if (length >= 0 && size > length) this.response.sendWhole(Buffer.from(content as string).subarray(0, length), this);
+    else if (typeof content === "string" && size > content.length) this.response.sendWhole(Buffer.from(content), this);
+    else this.response.sendWhole(content, this);
     if (hasContent && size < length) this.line.socket.end();
     return this.#settled();
   }
@@ -213,6 +205,7 @@ export class Exchange implements BodySink, RequestSource {
     this.#writeHead(code, init, -1);
     this.#answer = HEAD;
     if (this.#gone) return Promise.resolve();
+    this.line.sendsSlowly();
     if (this.#reply!.hasContent) flushHead(this.response);
     else this.response.flushHeaders();
     return this.#write("");
@@ -288,6 +281,7 @@ export class Exchange implements BodySink, RequestSource {
     let sent = 0;
     if (hasContent) {
       this.#departure = new Departure();
+      this.line.sendsSlowly();
       try {
         sent = await pump(source, this.response, length, this.#departure);
       } catch (error) {
@@ -297,20 +291,15 @@ export class Exchange implements BodySink, RequestSource {
       this.#departure = undefined;
       if (this.#gone) return;
     }
-    this.#watchFinish();
-    this.response.end();
+    this.response.endFor(this);
     if (hasContent && sent < length) this.line.socket.end();
     return this.#settled();
-  }
-
-  #watchFinish(): void {
-    (this.response as Answering).exchange = this;
-    this.response.on("finish", onFinish);
   }
 
   #settled(): Promise<void> {
     // The system took everything at once, as it nearly always does.
     if (this.line.socket.writableLength === 0) return settled;
+    this.line.sendsSlowly();
     return new Promise((resolve) => {
       this.#settle = resolve;
     });

@@ -6,6 +6,7 @@ import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
 import { hasBody, readHead, statusOfParseError } from "./framing";
 import { Incoming } from "./incoming";
+import { Outgoing } from "./outgoing";
 
 /** Our own defaults for Node's options; the caller's go on top. */
 const HTTP_DEFAULTS: http.ServerOptions = {
@@ -14,7 +15,7 @@ const HTTP_DEFAULTS: http.ServerOptions = {
   // How exactly Node's own two are kept: 60 s for a head (`headersTimeout`), 300 s for a request (`requestTimeout`).
   connectionsCheckingInterval: 5_000,
 };
-/** Milliseconds for which a client may leave an answer lying. */
+/** Milliseconds for which a client may leave an answer lying, if `server.node.timeout` does not say. */
 const SEND_TIMEOUT = 120_000;
 
 /**
@@ -30,12 +31,14 @@ export function createNodeServer(given: http.ServerOptions | undefined, tls: Sec
     ...given,
     // The head is checked in `framing`, where one refusal is like another.
     requireHostHeader: false,
-    IncomingMessage: Incoming,
+    IncomingMessage: Incoming as typeof http.IncomingMessage,
+    ServerResponse: Outgoing as unknown as typeof http.ServerResponse,
+    // What it saves is saved already, and it would keep the bodies from their sinks.
+    optimizeEmptyRequests: false,
     shouldUpgradeCallback: (raw: http.IncomingMessage) =>
       !((raw as Incoming).declinesUpgrade = READS_UPGRADE_BODIES && hasBody(raw)),
   };
   const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
-  node.timeout = SEND_TIMEOUT;
   // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
   node.maxHeadersCount = 0;
   // RFC 9112 9.6: a client that shuts its sending side still reads the answer. Node's own switch for it.
@@ -61,14 +64,16 @@ export function connectClients(
   node: http.Server,
   scheme: "http" | "https",
   maxBody: number,
-  server: Omit<Acceptor, "attach">,
+  server: Omit<Acceptor, "attach" | "sendTimeout">,
 ): Clients {
   const connections = new Map<Socket, Connection>();
   const transports = new Set<Socket>();
   const connected = scheme === "http" ? "connection" : "secureConnection";
   // Node's own listener, the only one as yet: a socket that is given back is no new connection to anybody else.
   const [attach] = node.listeners(connected);
-  const acceptor: Acceptor = { ...server, attach: (socket) => attach?.call(node, socket) };
+  // Node's own `timeout` would cost every request a timer; here only an answer that does not leave at once gets one.
+  const sendTimeout = (): number => node.timeout || SEND_TIMEOUT;
+  const acceptor: Acceptor = { ...server, attach: (socket) => attach?.call(node, socket), sendTimeout };
 
   const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
@@ -78,7 +83,7 @@ export function connectClients(
     if (head.close || (raw as Incoming).declinesUpgrade || !node.listening) response.shouldKeepAlive = false;
     // Node would end a connection on which it sent no 100; a body that is there already, or none, needs no 100.
     if (expects) Object.assign(response, { _expect_continue: false });
-    const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, expects && head.length !== 0);
+    const exchange = new Exchange(raw as Incoming, response as Outgoing, connection, head, maxBody, expects && head.length !== 0);
     connection.receive(exchange, !response.shouldKeepAlive);
   };
 
@@ -86,7 +91,7 @@ export function connectClients(
     const connection = connections.get(socket as Socket);
     if (connection === undefined) return void socket.destroy();
     const head = readHead(raw, maxBody);
-    const response = new http.ServerResponse(raw);
+    const response = new Outgoing(raw);
     response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1 && node.listening;
     const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, false);
     connection.receiveUpgrade(exchange, bytesBehind, !response.shouldKeepAlive);
