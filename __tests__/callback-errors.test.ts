@@ -296,7 +296,7 @@ describe("what nobody took", () => {
     for (const client of clients) await client.end();
     const error = (await rejectionOf(server.close())) as AggregateError;
     expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
-    expect(error.message).toBe("103 request callbacks failed, of which the first 100 are here");
+    expect(error.message).toBe("103 request callbacks failed, of which 100 are here");
   });
 
   test("a callback that fails while close is at work is not lost either", async () => {
@@ -370,7 +370,7 @@ describe("CallbackErrors", () => {
   test.each<[count: number, kept: number, message: string]>([
     [2, 2, "2 request callbacks failed"],
     [100, 100, "100 request callbacks failed"],
-    [101, 100, "101 request callbacks failed, of which the first 100 are here"],
+    [101, 100, "101 request callbacks failed, of which 100 are here"],
   ])("of %i keeps %i", (count, kept, message) => {
     const errors = new CallbackErrors();
     for (let i = 0; i < count; i++) errors.keep(i);

@@ -19,6 +19,7 @@ export class AcceptQueue {
 
   /** A complete request: whoever waits longest gets it, else it is queued. */
   offer(exchange: Exchange): void {
+    if (this.#unread.size > 0) this.#unread.delete(exchange);
     const waiter = this.#waiting.shift();
     if (waiter !== undefined) waiter.take(exchange);
     else if (this.#server !== undefined) this.#server(exchange);
@@ -63,15 +64,6 @@ export class AcceptQueue {
     if (server === undefined) return;
     for (let exchange = this.take(); exchange !== undefined; exchange = this.take()) server(exchange);
     this.#readAll();
-  }
-
-  get isServed(): boolean {
-    return this.#server !== undefined;
-  }
-
-  /** How many complete requests nobody has accepted. */
-  get length(): number {
-    return this.#ready.length;
   }
 
   /** Tells the longest waiting loop; `false` if none waits. */

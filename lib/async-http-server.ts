@@ -14,7 +14,7 @@ import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOption
 import type { Request } from "./request";
 import { describeSituation, History } from "./situation";
 import { setTimeout } from "./timers";
-import { Wait } from "./wait";
+import { accept, acceptNext, endIfClosed, Wait } from "./wait";
 
 /** Milliseconds between two looks at the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;
@@ -113,13 +113,15 @@ export class AsyncHttpServer {
     const options = listenOptions(port, address, this.#reusePort);
     while (this.#closing !== undefined) await this.#closing;
     const problem = "the server listens already: close it first";
-    if (this.#listening !== undefined) throw withCode("ERR_SERVER_ALREADY_LISTENING", new Error(problem));
+    if (this.#listening !== undefined || this.node.listening) throw withCode("ERR_SERVER_ALREADY_LISTENING", new Error(problem));
+    const closed = this.#closed;
     this.#closed = false;
     this.#listening = bind(this.node, options);
     try {
       await this.#listening;
     } catch (error) {
       this.#listening = undefined;
+      this.#closed = closed;
       throw error;
     }
   }
@@ -209,7 +211,7 @@ export class AsyncHttpServer {
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
-    if (typeof first !== "function") return this.#accept(false, first, (exchange) => exchange.accept());
+    if (typeof first !== "function") return this.#accept(false, first, accept);
     return this.#accept(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#tellLoop));
   }
 
@@ -251,14 +253,19 @@ export class AsyncHttpServer {
     if (this.#served !== undefined) {
       throw withCode("ERR_ALREADY_SERVING", new Error("the server is served already: close it first"));
     }
-    if (typeof first !== "function") await this.listen(first, address);
-    this.#checkOpen();
+    let settle = ignore;
+    const closed = new Promise<void>((resolve) => (this.#served = settle = resolve));
+    try {
+      if (typeof first !== "function") await this.listen(first, address);
+      this.#checkOpen();
+    } catch (error) {
+      this.#served = undefined;
+      throw error;
+    }
     const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#tellServer);
-    return new Promise<void>((settle) => {
-      this.#served = settle;
-      if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
-      else void this.#serveWithin(assumedDescriptorsPerRequest, run, settle);
-    });
+    if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
+    else void this.#serveWithin(assumedDescriptorsPerRequest, run, settle);
+    return closed;
   }
 
   /**
@@ -374,7 +381,8 @@ export class AsyncHttpServer {
   }
 
   #situation(): string {
-    return describeSituation(this.url, this.#clients.connections.values(), this.#history);
+    const url = this.node.listening ? this.url : "closing";
+    return describeSituation(url, this.#clients.connections.values(), this.#history);
   }
 }
 
@@ -384,14 +392,5 @@ export interface AsyncHttpServer {
 }
 
 makeDisposable(AsyncHttpServer.prototype);
-
-function acceptNext(exchange: Exchange): IteratorResult<Request> {
-  return { done: false, value: exchange.accept() };
-}
-
-function endIfClosed(error: unknown): IteratorResult<Request> {
-  if ((error as { code?: unknown }).code === "ERR_SERVER_CLOSED") return { done: true, value: undefined };
-  throw error;
-}
 
 function ignore(): void {}

@@ -1,7 +1,7 @@
 /** Chunks below this many bytes are copied together, so that a body in tiny chunks costs what its bytes cost. */
 const SMALL_CHUNK = 4096;
 /** A body announced to be at least this long gets its whole buffer before it has arrived. */
-const LARGE_BODY = 65_536;
+const LARGE_BODY = 262_144;
 const LARGEST_BLOCK = 65_536;
 
 /** The body of a request that has none. */

@@ -26,9 +26,9 @@ export class CallbackErrors {
     const beyond = this.#beyond;
     this.#kept = [];
     this.#beyond = 0;
-    if (errors.length === 0) return;
+    if (errors.length + beyond === 0) return;
     if (errors.length === 1 && beyond === 0) throw errors[0];
-    const more = beyond === 0 ? "" : `, of which the first ${KEPT} are here`;
+    const more = beyond === 0 ? "" : `, of which ${errors.length} are here`;
     throw new AggregateError(errors, `${errors.length + beyond} request callbacks failed${more}`);
   }
 }

@@ -25,6 +25,7 @@ export class Callbacks {
     const request = exchange.accept();
     const failed = (error: unknown): void => {
       exchange.fail();
+      if (exchange.isDeparture(error)) return;
       if (this.#onError === undefined) return tell(error, request);
       attempt(() => this.#onError!(error, request), (second) => tell(second, request));
     };

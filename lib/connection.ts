@@ -46,7 +46,8 @@ export class Connection implements Line {
   #failure = 0;
   /** Nothing that still comes in is a request. */
   #closing = false;
-  #held = false;
+  /** While the socket is not read, what pauses it anew. */
+  #held: (() => void) | undefined = undefined;
   #lingersFrom = -1;
   /** The header lines of an upgrade request that is read once more. */
   #replayed: string[] | undefined = undefined;
@@ -72,9 +73,8 @@ export class Connection implements Line {
     }
     // RFC 9112 9.6: what follows a request with `close` is not processed; nor is what follows a refused one (11.2).
     if (this.#closing) {
-      this.discard();
       exchange.refusal = 400;
-      return;
+      return this.#hold();
     }
     this.#closing = close || exchange.refusal !== 0;
     if (this.#current === undefined) return this.#admit(exchange);
@@ -104,6 +104,8 @@ export class Connection implements Line {
       return;
     }
     const last = this.#line.at(-1) ?? this.#current;
+    // A client that is held back is not slow.
+    if (status === 408 && (this.#held !== undefined || last?.heldBack === true)) return;
     if (last !== undefined && !last.complete && last.refusal === 0) {
       last.refusal = status;
       if (atEnd) last.refusalText = last.progress.announced === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
@@ -142,15 +144,12 @@ export class Connection implements Line {
     this.#current = undefined;
     this.#acceptor.finished(exchange);
     if (exchange.upgrades) return this.#afterUpgrade(exchange);
-    // The answer was the last by the caller's own header: nothing behind it is run.
-    if (exchange.closes) this.#line.length = 0;
+    // That was the last answer, by the caller's own header or because nothing else tells where it ends: nothing more is run.
+    if (exchange.closes || !this.socket.writable) return void (this.#line.length = 0);
     const next = this.#line.shift();
     if (next !== undefined) this.#admit(next);
     else if (this.#failure !== 0) this.#refuse(this.#failure);
-    if (this.#held && this.#line.length === 0) {
-      this.#held = false;
-      this.socket.resume();
-    }
+    if (this.#line.length === 0 && this.#release()) this.socket.resume();
   }
 
   /**
@@ -187,7 +186,8 @@ export class Connection implements Line {
       this.socket.end();
       this.socket.resume();
     } else {
-      this.socket.destroy();
+      if (this.#current?.begun === true) this.#current.cut();
+      else this.socket.destroy();
       this.closed();
     }
   }
@@ -250,9 +250,7 @@ export class Connection implements Line {
 
   /** Leaves the socket as Node does at an upgrade: neither paused nor flowing, and whoever listens gets the data. */
   #letGo(): void {
-    if (!this.#held) return;
-    this.#held = false;
-    Object.assign(this.socket, { readableFlowing: null });
+    if (this.#release()) Object.assign(this.socket, { readableFlowing: null });
   }
 
   #readOn(): void {
@@ -272,6 +270,9 @@ export class Connection implements Line {
     this.#lingersFrom = this.socket.bytesRead;
     const text = exchange?.refusalText ?? codeToString(status);
     this.socket.end(errorAnswer(status, text, exchange?.raw.method === "HEAD"), "latin1");
+    // Past the parser, which would make a request of everything that can be read as one.
+    this.socket.removeAllListeners("data").on("data", () => this.discard());
+    this.#release();
     this.socket.resume();
     const timer = setTimeout(() => this.socket.destroy(), LINGER_TIME).unref();
     this.socket.once("close", () => clearTimeout(timer));
@@ -279,12 +280,18 @@ export class Connection implements Line {
 
   /** Stops reading while requests wait behind an unanswered one: TCP holds the client back. */
   #hold(): void {
-    if (this.#held) return;
-    this.#held = true;
-    // The parser starts the reading again when the message at hand is complete, so this has to come after it.
-    void Promise.resolve().then(() => {
-      if (this.#held) this.socket.pause();
-    });
+    if (this.#held !== undefined) return;
+    // Node reads on at the end of each message and when an answer drains, so this has to be said each time.
+    this.#held = () => this.socket.pause();
+    this.socket.on("resume", this.#held);
+    this.socket.pause();
+  }
+
+  #release(): boolean {
+    if (this.#held === undefined) return false;
+    this.socket.removeListener("resume", this.#held);
+    this.#held = undefined;
+    return true;
   }
 }
 

@@ -59,11 +59,15 @@ export function iterate(source: Source): AsyncIterator<unknown> {
   };
 }
 
-/** Lets go of a source that will not be read to its end: a stream is destroyed, a generator's `return` runs. */
-export function release(source: Source, iterator = iterate(source)): void {
-  const { destroy } = source as Partial<Readable>;
-  if (typeof destroy === "function") (source as Readable).destroy();
-  iterator.return?.().then(undefined, ignore);
+/** Lets go of a source that will not be read to its end: a stream is destroyed, a generator's `return` runs. Never fails. */
+export function release(source: Source, iterator?: AsyncIterator<unknown>): void {
+  try {
+    const { destroy } = source as Partial<Readable>;
+    if (typeof destroy === "function") (source as Readable).destroy();
+    Promise.resolve((iterator ?? iterate(source)).return?.()).then(undefined, ignore);
+  } catch {
+    // A web stream that somebody else is reading is theirs to end.
+  }
 }
 
 function ignore(): void {}

@@ -59,7 +59,9 @@ export class Descriptors {
   /** Are there descriptors for a request that needs so many? */
   allowRequest(assumed: number): boolean {
     if (assumed < 0) return true;
-    this.#assumed = assumed;
+    this.#limit ??= maxDescriptors();
+    // Whoever asks for more than half of all asks out of curiosity.
+    this.#assumed = assumed < this.#limit / 2 ? assumed : -1;
     return this.#haveRoomFor(assumed);
   }
 

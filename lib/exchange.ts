@@ -8,7 +8,7 @@ import type { Head } from "./framing";
 import type { HeadersInit } from "./http-headers";
 import type { BodySink, Incoming } from "./incoming";
 import type { Outgoing, Sender } from "./outgoing";
-import { Departure, flushHead, pump } from "./pump";
+import { Departure, pump } from "./pump";
 import { bareHead, decideReply, isInterim, type Reply } from "./reply";
 import { Request, type RequestSource } from "./request";
 import { switchesProtocol } from "./upgrade";
@@ -35,10 +35,11 @@ export interface Line {
 /** Bytes of a body that are taken while nobody waits for requests; then TCP holds the client back. */
 const UNASKED_BODY = 65_536;
 
-/** The answer: none yet, status line and headers, or everything handed to Node. */
+/** The answer: none yet; status line and headers; a source that is being sent; everything handed to Node. */
 const NONE = 0;
 const HEAD = 1;
-const WHOLE = 2;
+const SENDING = 2;
+const WHOLE = 3;
 
 const settled = Promise.resolve();
 
@@ -73,6 +74,10 @@ export class Exchange implements BodySink, RequestSource, Sender {
   #answer = NONE;
   #reply: Reply | undefined = undefined;
   #gone = false;
+  /** The client was gone, or going, before the answer was whole. */
+  #leaving = false;
+  /** What had been written on the connection when the request was accepted, in bytes. */
+  #writtenBefore = 0;
   #settle: (() => void) | undefined = undefined;
   #abort: AbortController | undefined = undefined;
   #request: Request | undefined = undefined;
@@ -117,6 +122,16 @@ export class Exchange implements BodySink, RequestSource, Sender {
     return this.upgrades && switchesProtocol(this.raw.method!, this.status);
   }
 
+  /** Has the server itself stopped the body from coming, because nobody waits for requests? */
+  get heldBack(): boolean {
+    return !this.complete && (this.expectsContinue || (this.#buffer?.length ?? 0) >= UNASKED_BODY);
+  }
+
+  /** Has an answer begun that is not whole? */
+  get begun(): boolean {
+    return this.#answer === HEAD || this.#answer === SENDING;
+  }
+
   /** Was the whole answer handed to Node? */
   get answered(): boolean {
     return this.#answer === WHOLE;
@@ -131,7 +146,7 @@ export class Exchange implements BodySink, RequestSource, Sender {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#gone && this.#answer !== WHOLE) this.#abort.abort();
+      if (this.#leaving) this.#abort.abort();
     }
     return this.#abort.signal;
   }
@@ -139,6 +154,7 @@ export class Exchange implements BodySink, RequestSource, Sender {
   /** Hands the request to whoever answers it. */
   accept(): Request {
     this.accepted = true;
+    this.#writtenBefore = this.upgrades ? this.line.socket.bytesWritten : 0;
     return this.request;
   }
 
@@ -183,9 +199,14 @@ export class Exchange implements BodySink, RequestSource, Sender {
     if (isInterim(code)) return this.#respondInterim(code, init);
     if (this.upgrades && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
     const size = typeof content === "string" ? Buffer.byteLength(content) : isSource(content) ? -1 : content.length;
-    if (this.#answer === HEAD) this.#checkSentHead(code, init);
-    else this.#writeHead(code, init, size);
-    this.#answer = WHOLE;
+    try {
+      if (this.#answer === HEAD) this.#checkSentHead(code, init);
+      else this.#writeHead(code, init, size);
+    } catch (error) {
+      if (isSource(content)) release(content);
+      throw error;
+    }
+    this.#answer = isSource(content) ? SENDING : WHOLE;
     if (isSource(content)) return this.#respondWithSource(content);
     if (this.#gone) return Promise.resolve();
 
@@ -206,8 +227,7 @@ export class Exchange implements BodySink, RequestSource, Sender {
     this.#answer = HEAD;
     if (this.#gone) return Promise.resolve();
     this.line.sendsSlowly();
-    if (this.#reply!.hasContent) flushHead(this.response);
-    else this.response.flushHeaders();
+    this.response.sendHead();
     return this.#write("");
   }
 
@@ -221,20 +241,40 @@ export class Exchange implements BodySink, RequestSource, Sender {
   /** The client is gone: nothing of the answer can arrive any more. */
   leave(): void {
     this.#gone = true;
-    if (this.#answer !== WHOLE || this.#departure !== undefined) this.#abort?.abort();
+    this.halfClosed();
     this.#departure?.announce();
     this.#settle?.();
   }
 
   /** The client shut its sending side. Most that do are going away; one that only has no more to say gets its answer. */
   halfClosed(): void {
-    if (this.#answer !== WHOLE) this.#abort?.abort();
+    if (this.#answer === WHOLE) return;
+    this.#leaving = true;
+    this.#abort?.abort();
   }
 
   /** Ends the exchange of a callback that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
-    if (this.#answer === NONE) void this.respond(500, "500 Internal Server Error", failureHeaders);
-    else if (this.#answer === HEAD) this.#cut();
+    // Whoever took the socket over at an upgrade has begun another protocol on it.
+    const takenOver = this.upgrades && this.#answer === NONE && this.line.socket.bytesWritten > this.#writtenBefore;
+    if (takenOver) this.line.socket.destroy();
+    else if (this.#answer === NONE) void this.respond(500, "500 Internal Server Error", failureHeaders);
+    else if (this.begun) this.cut();
+  }
+
+  /** Is this error only the news that the client has left, as `signal` told it? */
+  isDeparture(error: unknown): boolean {
+    const reason: unknown = this.#abort?.signal.reason;
+    return reason !== undefined && (error === reason || (error as { cause?: unknown } | null)?.cause === reason);
+  }
+
+  /** Cuts an answer that has begun, so that the client cannot take it for whole. */
+  cut(): void {
+    const { socket } = this.line;
+    const closeDelimited = this.#reply!.length === -1 && !this.response.chunkedEncoding;
+    // RFC 9112 6.3: the end of the connection is the end of such content, so only a reset tells that it is missing.
+    if (closeDelimited && this.#reply!.hasContent && isTcp(socket)) socket.resetAndDestroy();
+    else socket.destroy();
   }
 
   #writeHead(code: number, init: HeadersInit | undefined, size: number): void {
@@ -244,7 +284,7 @@ export class Exchange implements BodySink, RequestSource, Sender {
     const reply = decideReply(code, init, size, asked);
     if (reply.sticky) checkHeaders(reply.headers);
     try {
-      response.writeHead(code, reply.reason, reply.headers);
+      response.writeHead(reply.code, reply.reason, reply.headers);
     } catch (error) {
       throw invalidHeader(error);
     }
@@ -285,12 +325,13 @@ export class Exchange implements BodySink, RequestSource, Sender {
       try {
         sent = await pump(source, this.response, length, this.#departure);
       } catch (error) {
-        this.#cut();
+        this.cut();
         throw error;
       }
       this.#departure = undefined;
       if (this.#gone) return;
     }
+    this.#answer = WHOLE;
     this.response.endFor(this);
     if (hasContent && sent < length) this.line.socket.end();
     return this.#settled();
@@ -310,15 +351,6 @@ export class Exchange implements BodySink, RequestSource, Sender {
     return new Promise((resolve) => {
       this.line.socket.write(head, "latin1", () => resolve());
     });
-  }
-
-  /** Cuts an answer that has begun, so that the client cannot take it for whole. */
-  #cut(): void {
-    const { socket } = this.line;
-    const closeDelimited = this.#reply!.length === -1 && !this.response.chunkedEncoding;
-    // RFC 9112 6.3: the end of the connection is the end of such content, so only a reset tells that it is missing.
-    if (closeDelimited && this.#reply!.hasContent && isTcp(socket)) socket.resetAndDestroy();
-    else socket.destroy();
   }
 }
 

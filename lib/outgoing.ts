@@ -51,6 +51,15 @@ export class Outgoing extends ServerResponse {
     insides._finish?.();
   }
 
+  /** Sends the head that `writeHead` made; as `flushHeaders` does, but for the bytes of latin1 values, which that changes. */
+  sendHead(): void {
+    const insides = this as unknown as Insides;
+    const { socket } = this;
+    if (socket === null || typeof insides._header !== "string" || insides._headerSent !== false) return this.flushHeaders();
+    insides._headerSent = true;
+    socket.write(insides._header, "latin1");
+  }
+
   /** Tells when an answer that is sent piece by piece is with the system. */
   endFor(sender: Sender): void {
     this.on("finish", () => sender.finish());

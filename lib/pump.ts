@@ -1,6 +1,6 @@
-import type { ServerResponse } from "node:http";
 import { isSource, iterate, normalize, release, type Source } from "./content";
 import { withCode } from "./errors";
+import type { Outgoing } from "./outgoing";
 
 /** Tells a running {@link pump} that the client has gone, whatever it is waiting for. */
 export class Departure {
@@ -29,12 +29,12 @@ export class Departure {
  * @returns how many bytes were handed to Node, once the source has ended, the limit is reached or the client is gone
  * @throws whatever the source throws, TypeError for a chunk that is neither text nor bytes
  */
-export async function pump(source: Source, out: ServerResponse, limit: number, departure: Departure): Promise<number> {
+export async function pump(source: Source, out: Outgoing, limit: number, departure: Departure): Promise<number> {
   const iterator = iterate(source);
   let sent = 0;
   try {
     // The head must not wait for the first event of a slow source.
-    flushHead(out);
+    out.sendHead();
     for (;;) {
       const step = await departure.before(iterator.next());
       if (step === undefined) {
@@ -57,13 +57,6 @@ export async function pump(source: Source, out: ServerResponse, limit: number, d
     release(source, iterator);
     throw error;
   }
-}
-
-/** Sends the head now. Node's `flushHeaders` would send it as UTF-8, in which latin1 values are other bytes. */
-export function flushHead(out: ServerResponse): void {
-  out.write("", "latin1");
-  // Node holds the first write back for what comes with it.
-  out.socket?.uncork();
 }
 
 /** A chunk of a source, as bytes. */

@@ -3,6 +3,7 @@ import { withCode } from "./errors";
 import type { Exchange } from "./exchange";
 import type { Place } from "./fifo";
 import type { WaitOptions } from "./options";
+import type { Request } from "./request";
 import { clearTimeout, setTimeout } from "./timers";
 
 /** One call of `acceptRequest` that has to wait: settles once, and then leaves nothing behind. */
@@ -60,4 +61,20 @@ function timeoutError(timeout: number, situation: string): Error {
   const error = new Error(`no request arrived within ${timeout} ms\n${situation}`);
   error.name = "TimeoutError";
   return withCode("ERR_ACCEPT_TIMEOUT", error);
+}
+
+/** What the pull form gives. */
+export function accept(exchange: Exchange): Request {
+  return exchange.accept();
+}
+
+/** What a step of `for await` gives. */
+export function acceptNext(exchange: Exchange): IteratorResult<Request> {
+  return { done: false, value: exchange.accept() };
+}
+
+/** The last step of `for await`. */
+export function endIfClosed(error: unknown): IteratorResult<Request> {
+  if ((error as { code?: unknown }).code === "ERR_SERVER_CLOSED") return { done: true, value: undefined };
+  throw error;
 }

@@ -105,6 +105,8 @@ function readTables(page) {
 const WIDTH = 760;
 const LEFT = 150;
 const UNIT = 300;
+/** Where a longer bar ends, so that its figures have room. */
+const LONGEST = 1.65;
 const LINE = 24;
 const COLORS = { speed: "#4477aa", cpu: "#ee7733" };
 
@@ -121,7 +123,7 @@ function chart(page) {
     y += LINE;
     for (const { name, speed, cpu } of bars) {
       parts.push(text(LEFT - 8, y + 5, name, "normal", "end"), bar(y - 8, speed, COLORS.speed), bar(y + 1, cpu, COLORS.cpu));
-      parts.push(text(LEFT + Math.min(Math.max(speed, cpu), 1.9) * UNIT + 8, y + 5, `${speed.toFixed(2)} / ${cpu.toFixed(2)}`));
+      parts.push(text(LEFT + lengthOf(Math.max(speed, cpu)) + 8, y + 5, `${speed.toFixed(2)} / ${cpu.toFixed(2)}`));
       y += LINE;
     }
     y += LINE / 2;
@@ -149,7 +151,12 @@ function text(x, y, content, weight = "normal", anchor = "start") {
 
 /** @param {number} y @param {number} ratio @param {string} color */
 function bar(y, ratio, color) {
-  return `<rect x="${LEFT}" y="${y}" width="${(Math.min(ratio, 1.9) * UNIT).toFixed(0)}" height="8" fill="${color}"/>`;
+  return `<rect x="${LEFT}" y="${y}" width="${lengthOf(ratio)}" height="8" fill="${color}"/>`;
+}
+
+/** @param {number} ratio */
+function lengthOf(ratio) {
+  return Math.round(Math.min(ratio, LONGEST) * UNIT);
 }
 
 module.exports = { spread, table, insert, chart };
