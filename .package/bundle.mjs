@@ -42,6 +42,7 @@ function exportsOf(path, statement) {
     if (!statement.exportClause) return [...from];
     const onlyType = (element) => statement.isTypeOnly || element.isTypeOnly;
     return statement.exportClause.elements.map((element) => {
+      if (element.propertyName) throw new Error(`${path}: an export may not rename ${element.propertyName.text}`);
       const name = element.name.text;
       return [name, onlyType(element) ? "type" : from.get(name)];
     });
@@ -114,7 +115,7 @@ function topLevel({ path, source, isTesting }) {
         for (const { name, propertyName } of namedBindings.elements) {
           if (isInside && propertyName) throw new Error(`${path}: an import may not rename ${propertyName.text}`);
           const outside = `${from} ${(propertyName ?? name).text} ${name.text}`;
-          note(name, (symbol) => (isInside ? checker.getAliasedSymbol(symbol) : outside));
+          note(name, (symbol) => (isRelative(statement) ? checker.getAliasedSymbol(symbol) : outside));
         }
       }
     } else if (!ts.isExportDeclaration(statement)) declared(statement).forEach((name) => note(name));
@@ -188,6 +189,9 @@ function add(imports, from, { isTypeOnly, namedBindings }, renamed) {
   }
 }
 
+/** The name that an import has where it comes from: `{ theirs: ours }`. */
+const theirs = (name) => name.split(":")[0];
+
 /** Where the main entry keeps what the testing entry needs besides its public names; no name, so nobody imports it. */
 const INNER = 'Symbol.for("asynchttpserver.inner")';
 
@@ -210,8 +214,8 @@ function javaScript({ imports, text }, values, inner = []) {
       if (used.length > 0) head += `const { ${used.join(", ")} } = require("${from}");\n`;
       continue;
     }
-    const open = used.filter((name) => entry.exported.has(name));
-    const inner = used.filter((name) => !entry.exported.has(name));
+    const open = used.filter((name) => entry.exported.has(theirs(name)));
+    const inner = used.filter((name) => !entry.exported.has(theirs(name)));
     head += `const { ${open.join(", ")}, [${INNER}]: { ${inner.join(", ")} } } = require("../index.js");\n`;
   }
   let tail = `module.exports = { ${values.join(", ")} };\n`;
@@ -461,8 +465,8 @@ const inner = [...modules.values()].filter((module) => module !== entry && modul
 // What the testing entry uses of the library beyond its public names is shared without being shown.
 const test = concatenate(inner.filter(({ isTesting }) => isTesting), testing.exported);
 const used = [...test.imports.get("../index").names]
-  .filter(([name]) => !entry.exported.has(name))
-  .map(([name, typeOnly]) => [name, typeOnly ? "type" : "value"]);
+  .filter(([name]) => !entry.exported.has(theirs(name)))
+  .map(([name, typeOnly]) => [theirs(name), typeOnly ? "type" : "value"]);
 const main = concatenate(inner.filter(({ isTesting }) => !isTesting), new Map([...entry.exported, ...used]));
 const types = declarations({ "index.ts": typeScript(main), "testing/index.ts": typeScript(test) });
 

@@ -73,6 +73,8 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
     head.refusal = refuseCoding(coding, minor);
     head.length = -1;
   } else if (head.length > maxBody) head.refusal = 413;
+  // RFC 9110 9.3.6: CONNECT has no content; what comes behind it belongs to the tunnel.
+  if (raw.method === "CONNECT" && head.length !== 0 && head.refusal === 0) head.refusal = 400;
   // RFC 9110 10.1.1: an expectation that cannot be met is refused, and in HTTP/1.0 there are none.
   if (head.refusal === 0 && expectation !== undefined && minor === 1 && !isContinue(expectation)) head.refusal = 417;
   return head;
