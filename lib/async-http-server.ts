@@ -70,7 +70,7 @@ export class AsyncHttpServer {
   #served: (() => void) | undefined = undefined;
 
   /** @internal */
-  constructor(options: AsyncHttpServerOptions) {
+  constructor(options: AsyncHttpServerOptions = {}) {
     checkOptions(options);
     this.#reusePort = options.reusePort ?? false;
     this.#scheme = options.tls === undefined ? "http" : "https";

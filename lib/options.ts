@@ -11,7 +11,12 @@ export interface AsyncHttpServerOptions {
   readonly reusePort?: boolean | undefined;
   /** Bytes of a body that are taken; one more gets 413. Default 8,388,608. */
   readonly maxBody?: number | undefined;
-  /** Handed to Node's `createServer`: timeouts, `maxHeaderSize`, …; `IncomingMessage` and `ServerResponse` are taken. */
+  /**
+   * Handed to Node's `createServer`: timeouts, `maxHeaderSize`, ….
+   *
+   * The server's own, whatever is given: `requireHostHeader`, `shouldUpgradeCallback`, `optimizeEmptyRequests`; an error
+   * to give: `IncomingMessage`, `ServerResponse`.
+   */
   readonly http?: http.ServerOptions | undefined;
   /** `{ key, cert }`: serve HTTPS instead. */
   readonly tls?: SecureContextOptions | undefined;
