@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { CallbackErrors } from "../lib/callback-errors";
 import type { AsyncHttpServer, Request } from "../lib/index";
 import { RawClient } from "./helpers/raw-client";
@@ -131,6 +132,21 @@ describe("the client of a callback that throws", () => {
     await (await ask(server, "/fails")).end();
     await other.send(get("/2"));
     expect((await other.read(2))[1]?.body.toString()).toBe("/2|");
+  });
+
+  test("after it took an upgrade request's socket over sees the cut, and no 500", async () => {
+    const switching = "HTTP/1.1 101 Switching Protocols\r\n\r\n";
+    const server = await startServer({ onError: () => {} });
+    void server.serve(async (request) => {
+      await new Promise((resolve) => request.client.write(switching, resolve));
+      throw failure;
+    });
+    const client = await RawClient.connect(server);
+    let received = "";
+    client.socket.on("data", (bytes) => (received += String(bytes)));
+    await client.send(get("/", "Connection: Upgrade", "Upgrade: own"));
+    await client.end();
+    expect(received).toBe(switching);
   });
 });
 
@@ -364,6 +380,37 @@ describe("under serve", () => {
     await expect(server.close()).rejects.toBe(failure);
     expect(await closed).toMatchObject({ code: "ERR_SERVER_CLOSED" });
   });
+
+  const ends: ReadonlyArray<[what: string, rethrow: (news: unknown) => unknown, kept: unknown]> = [
+    ["the news that the client has left is no failure", (news) => news, undefined],
+    ["an error of its own is one, though the client has left", () => failure, failure],
+  ];
+
+  test.each(ends)("%s", async (_what, rethrow, kept) => {
+    const server = await startServer();
+    const running = deferred();
+    const ended = deferred();
+    void server.serve(async (request) => {
+      const waiting = pause(10_000, undefined, { signal: request.signal });
+      running.resolve();
+      try {
+        await waiting;
+      } catch (news) {
+        throw rethrow(news);
+      } finally {
+        ended.resolve();
+      }
+    });
+    const client = await ask(server);
+    await running.promise;
+    client.reset();
+    await ended.promise;
+    await settle(server);
+    const closed = await server.close().catch((error: unknown) => error);
+    expect(closed).toBe(kept);
+    expect(printed.includes("secret detail")).toBe(kept !== undefined);
+    if (kept === undefined) expect(printed).toBe("");
+  });
 });
 
 describe("CallbackErrors", () => {
@@ -393,5 +440,13 @@ describe("CallbackErrors", () => {
     expect([errors.length, errors.takeFirst(), errors.length]).toEqual([2, 1, 1]);
     expect(() => errors.throwAll()).toThrow();
     expect(errors.length).toBe(0);
+  });
+
+  test("tells of one beyond those that the loop has taken", () => {
+    const errors = new CallbackErrors();
+    for (let i = 0; i < 101; i++) errors.keep(i);
+    while (errors.length > 0) errors.takeFirst();
+    expect(() => errors.throwAll()).toThrow("1 request callbacks failed, of which 0 are here");
+    errors.throwAll();
   });
 });

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
+import { setTimeout as pause } from "node:timers/promises";
 import type { AsyncHttpServer, Request } from "../lib/index";
 import { headerValues, RawClient } from "./helpers/raw-client";
 import {
@@ -355,6 +356,25 @@ describe("what it ends", () => {
     await client.end();
     expect(handed).toEqual([]);
   });
+
+  test("content whose end is that of the connection (HTTP/1.0): a reset tells that some is missing", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send("GET / HTTP/1.0\r\n\r\n");
+    const begun = deferred();
+    client.socket.on("data", (bytes) => {
+      if (String(bytes).includes("begun")) begun.resolve();
+    });
+    async function* source(): AsyncGenerator<string> {
+      yield "begun";
+      await new Promise(() => {});
+    }
+    void (await server.acceptRequest()).respond(200, source());
+    await begun.promise;
+    await server.close();
+    await client.end();
+    expect(client.state).toBe("reset");
+  });
 });
 
 describe("with grace", () => {
@@ -425,5 +445,36 @@ describe("with grace", () => {
     expect(error).toBeInstanceOf(kind);
     expect(error).toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
     expect(server.node.listening).toBe(true);
+  });
+
+  test("a wait that runs out of time meanwhile says so, and what is still open", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/unanswered"));
+    const request = await server.acceptRequest();
+    const waiting = rejectionOf(server.acceptRequest({ timeout: 20 }));
+    const closed = server.close({ grace: 2_000 });
+    const error = await waiting;
+    expect(error).toMatchObject({ code: "ERR_ACCEPT_TIMEOUT" });
+    expect(error.message).toContain("GET /unanswered");
+    await request.respond(200);
+    await closed;
+  });
+
+  test("a source that is quiet for longer than idle connections are kept is sent to its end", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/"));
+    async function* source(): AsyncGenerator<string> {
+      yield "begun, ";
+      await pause(1_200);
+      yield "ended";
+    }
+    const answered = (await server.acceptRequest()).respond(200, source());
+    const closed = server.close({ grace: 5_000 });
+    const [reply] = await client.read(1);
+    expect({ whole: reply?.whole, body: String(reply?.body) }).toEqual({ whole: true, body: "begun, ended" });
+    client.destroy();
+    await Promise.all([answered, closed]);
   });
 });

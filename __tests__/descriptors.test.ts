@@ -181,6 +181,12 @@ describe("shouldAcceptRequest", () => {
     onSystem(limitsOf("1024"), 1000);
     expect(await (await fetch(`${server.url}/later`)).text()).toBe("/later|");
   });
+
+  test("a question for more than there can be refuses no connection", async () => {
+    const server = await startServing(echo);
+    expect(server.shouldAcceptRequest(10_000_000)).toBe(false);
+    expect(await (await fetch(`${server.url}/next`)).text()).toBe("/next|");
+  });
 });
 
 test("a connection that the system refuses to accept ends nothing", async () => {

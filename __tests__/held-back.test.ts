@@ -61,7 +61,7 @@ describe("a client that goes on sending", () => {
     socket.on("drain", () => drains++);
     const sent = deferred();
     async function* source(): AsyncGenerator<Buffer> {
-      for (let i = 0; i < 16; i++) yield Buffer.alloc(MIB / 2);
+      for (let i = 0; i < 8; i++) yield Buffer.alloc(MIB / 2);
       sent.resolve();
       await new Promise(() => {});
     }

@@ -194,4 +194,13 @@ describe("the state of the server", () => {
     void server.serve(echo);
     expect(await (await fetch(`${server.url}/again`)).text()).toBe("/again|");
   });
+
+  test("counts what Node's server was told underneath, and leaves nothing behind", async () => {
+    const server = makeServer();
+    await new Promise<void>((resolve) => server.node.listen(0, "127.0.0.1", resolve));
+    const listeners = (): number[] => ["error", "listening"].map((event) => server.node.listenerCount(event));
+    const before = listeners();
+    expect(await rejectionOf(server.listen(0))).toMatchObject({ code: "ERR_SERVER_ALREADY_LISTENING" });
+    expect(listeners()).toEqual(before);
+  });
 });

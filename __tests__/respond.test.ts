@@ -230,6 +230,14 @@ describe("without content", () => {
     expect(stream.destroyed).toBe(true);
     expect(begun).toEqual([]);
   });
+
+  test("HEAD lets go of a web stream that somebody else reads, as far as it can", async () => {
+    const asked = await ask("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD");
+    const stream = new ReadableStream();
+    stream.getReader();
+    await asked.request.respond(200, stream);
+    expect(await replyInStep(asked)).toMatchObject({ status: 200, whole: true });
+  });
 });
 
 describe("interim answers", () => {
@@ -335,6 +343,17 @@ describe("what cannot be sent is an error, nothing is written, and another answe
     await first;
     expect(await rejectionOf(asked.request.respond(202, "second"))).toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
     expect(await replyInStep(asked)).toMatchObject({ status: 201, body: Buffer.from("first") });
+  });
+
+  test("a stream that was to be sent with it is let go of", async () => {
+    const asked = await ask();
+    const stream = new Readable({ read() {} });
+    const closed = once(stream, "close");
+    expect(await rejectionOf(asked.request.respond(99, stream))).toMatchObject({ code: "ERR_INVALID_STATUS" });
+    expect(stream.destroyed).toBe(true);
+    await closed;
+    await asked.request.respond(200);
+    expect(await replyInStep(asked)).toMatchObject({ status: 200 });
   });
 });
 
@@ -614,5 +633,29 @@ describe("when the client leaves", () => {
     client.reset();
     await answered;
     await returned.promise;
+  });
+
+  const leavings: ReadonlyArray<[how: string, event: "end" | "close", leave: (client: RawClient) => void]> = [
+    ["has shut its sending side", "end", (client) => client.half()],
+    ["has gone", "close", (client) => client.reset()],
+  ];
+
+  test.each(leavings)("a signal that is asked for only when the client %s during a source is aborted", async (_how, event, leave) => {
+    const server = await startServer();
+    const { client, socket } = await connectRaw(server);
+    await client.send(get("/"));
+    const request = await server.acceptRequest();
+    const begun = deferred();
+    async function* source(): AsyncGenerator<string> {
+      yield "begun";
+      begun.resolve();
+      await new Promise(() => {});
+    }
+    void request.respond(200, source());
+    await begun.promise;
+    const seen = new Promise((resolve) => socket.once(event, resolve));
+    leave(client);
+    await seen;
+    expect(request.signal.aborted).toBe(true);
   });
 });

@@ -115,6 +115,14 @@ describe("without content", () => {
     expect(reply).toMatchObject({ whole: true, body: Buffer.from("until the end") });
     expect(headerValues(reply!, "transfer-encoding")).toEqual([]);
   });
+
+  test("the values for HEAD are latin1, too", async () => {
+    const { client, request } = await ask("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD");
+    await request.sendHeaders({ x: "\xe9" });
+    await request.respond(200);
+    const [reply] = await client.read(1);
+    expect(headerValues(reply!, "x")).toEqual(["\xe9"]);
+  });
 });
 
 describe("what cannot be", () => {

@@ -92,6 +92,16 @@ describe("starting", () => {
     await server.close();
     expect(await rejectionOf(server.serve(echo))).toMatchObject({ code: "ERR_SERVER_CLOSED" });
   });
+
+  test("is refused while another serve is about to listen", async () => {
+    const server = makeServer();
+    const served = server.serve(0, (request) => request.respond(Http200, "first"));
+    expect(await rejectionOf(server.serve(echo))).toMatchObject({ code: "ERR_ALREADY_SERVING" });
+    if (!server.node.listening) await once(server.node, "listening");
+    expect(await textOf(server)).toBe("first");
+    await server.close();
+    expect(await served).toBeUndefined();
+  });
 });
 
 describe("the end", () => {

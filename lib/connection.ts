@@ -145,7 +145,7 @@ export class Connection implements Line {
     this.#acceptor.finished(exchange);
     if (exchange.upgrades) return this.#afterUpgrade(exchange);
     // That was the last answer, by the caller's own header or because nothing else tells where it ends: nothing more is run.
-    if (exchange.closes || !this.socket.writable) return void (this.#line.length = 0);
+    if (exchange.closes || !this.socket.writable) return this.#linger();
     const next = this.#line.shift();
     if (next !== undefined) this.#admit(next);
     else if (this.#failure !== 0) this.#refuse(this.#failure);
@@ -258,18 +258,23 @@ export class Connection implements Line {
     this.#acceptor.attach(this.socket);
   }
 
-  /**
-   * Answers with an error, ends the sending side, and lets the client finish sending, so that it reads the answer:
-   * closing at once would reset the connection under its hands (RFC 9112 9.6).
-   */
+  /** Answers with an error, after which there is nothing more to say. */
   #refuse(status: number, exchange?: Exchange): void {
-    this.#closing = true;
-    this.#line.length = 0;
     if (exchange !== undefined) this.#acceptor.withdraw(exchange);
     if (exchange !== undefined) exchange.status = status;
-    this.#lingersFrom = this.socket.bytesRead;
     const text = exchange?.refusalText ?? codeToString(status);
     this.socket.end(errorAnswer(status, text, exchange?.raw.method === "HEAD"), "latin1");
+    this.#linger();
+  }
+
+  /**
+   * Lets the client finish sending, so that it reads its answer: closing at once would reset the connection under its
+   * hands (RFC 9112 9.6).
+   */
+  #linger(): void {
+    this.#closing = true;
+    this.#line.length = 0;
+    this.#lingersFrom = this.socket.bytesRead;
     // Past the parser, which would make a request of everything that can be read as one.
     this.socket.removeAllListeners("data").on("data", () => this.discard());
     this.#release();

@@ -40,7 +40,7 @@ function spread(values) {
 function ratioText(ratio) {
   if (ratio === undefined) return "–";
   const [low, median, high] = [ratio.low, ratio.median, ratio.high].map((value) => value.toFixed(2));
-  return low === high ? `**${median}**` : `**${median}** (${low}–${high})`;
+  return `**${median}** (${low}–${high})`;
 }
 
 /** The machine, without anything that tells whose it is. */

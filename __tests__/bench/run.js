@@ -133,15 +133,14 @@ async function inTurn(name, once) {
 function ratios({ bare, library }) {
   const speed = (/** @type {Round} */ round) => round.requests / round.seconds;
   const cost = (/** @type {Round} */ round) => round.cpu / round.requests;
-  const peak = (/** @type {Round[]} */ all) => Math.max(...all.map((round) => round.peak));
-  const memory = peak(library) / peak(bare);
+  const peak = (/** @type {Round} */ round) => round.peak;
   return {
     speed: spread(library.map((round, i) => speed(round) / speed(bare[i]))),
     cpu: spread(library.map((round, i) => cost(bare[i]) / cost(round))),
-    memory: { low: memory, median: memory, high: memory },
+    memory: spread(library.map((round, i) => peak(round) / peak(bare[i]))),
     speeds: { bare: spread(bare.map(speed)).median, library: spread(library.map(speed)).median },
     costs: { bare: spread(bare.map(cost)).median, library: spread(library.map(cost)).median },
-    peaks: { bare: peak(bare), library: peak(library) },
+    peaks: { bare: spread(bare.map(peak)).median, library: spread(library.map(peak)).median },
   };
 }
 
@@ -160,9 +159,9 @@ async function runRequests(one) {
     const rounds = await inTurn(one.name, async (side) => {
       const target = { port: ports[side], connections: one.connections, request, answerLength: answers[side].length };
       await ask(load, { command: "connect", ...target });
-      const before = await ask(sides[side], {});
+      const before = await ask(sides[side], { command: "begin" });
       const { requests, seconds, cpu } = await ask(load, { command: "run", seconds: SECONDS });
-      const after = await ask(sides[side], {});
+      const after = await ask(sides[side], { command: "end" });
       await ask(load, { command: "disconnect" });
       generator.push(cpu / 1e6 / seconds);
       return { requests, seconds, cpu: after.cpu - before.cpu, peak: after.peak };

@@ -1,10 +1,11 @@
 "use strict";
-// One side of one case in a process of its own: `server.js NAME bare|library`. It tells its port, and its use of the
-// machine whenever it is asked.
+// One side of one case in a process of its own: `server.js NAME bare|library`. It tells its port, and at the begin and
+// the end of each round what it has used of the machine.
 
 const http = require("node:http");
 const { setTimeout: sleep } = require("node:timers/promises");
 const { requestCases, headerNames } = require("./cases.js");
+const { forgetPeak, peak } = require("./memory.js");
 const { newAsyncHttpServer } = require("../../dist/index.js");
 
 /**
@@ -118,9 +119,10 @@ function tellPort(server) {
   process.send?.({ port });
 }
 
-process.on("message", () => {
-  const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
-  process.send?.({ cpu: userCPUTime + systemCPUTime, peak: maxRSS * 1024 });
+process.on("message", (/** @type {{ command: "begin" | "end" }} */ { command }) => {
+  if (command === "begin") forgetPeak();
+  const { user, system } = process.cpuUsage();
+  process.send?.({ cpu: user + system, peak: peak() });
 });
 process.on("disconnect", () => process.exit());
 void start();

@@ -2,6 +2,7 @@
 // Start on a free port, one fetch, close, again and again: `start-close.js bare|library`, so many times as it is told.
 
 const http = require("node:http");
+const { forgetPeak, peak } = require("./memory.js");
 const { newAsyncHttpServer } = require("../../dist/index.js");
 
 async function bare() {
@@ -30,11 +31,12 @@ async function library() {
 const cycle = process.argv[2] === "bare" ? bare : library;
 
 process.on("message", async (/** @type {{ cycles: number }} */ { cycles }) => {
+  forgetPeak();
   const start = process.hrtime.bigint();
   const before = process.cpuUsage();
   for (let i = 0; i < cycles; i++) await cycle();
   const { user, system } = process.cpuUsage(before);
-  const { maxRSS } = process.resourceUsage();
-  process.send?.({ requests: cycles, seconds: Number(process.hrtime.bigint() - start) / 1e9, cpu: user + system, peak: maxRSS * 1024 });
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  process.send?.({ requests: cycles, seconds, cpu: user + system, peak: peak() });
 });
 process.on("disconnect", () => process.exit());
