@@ -206,7 +206,7 @@ const typeScript = ({ imports, text }) => {
 
 /** The bundle as CommonJS, without comments and in few bytes. */
 function javaScript({ imports, text }, values, inner = []) {
-  let head = '"use strict";\n';
+  let head = `"use strict";\nlet ${ABSENT};\n`;
   for (const [from, { whole, names }] of imports) {
     for (const [name, typeOnly] of whole) if (!typeOnly) head += `const ${name} = require("${from}");\n`;
     const used = [...names].filter(([, typeOnly]) => !typeOnly).map(([name]) => name);
@@ -233,7 +233,7 @@ function javaScript({ imports, text }, values, inner = []) {
       },
     },
   );
-  return shorten(compact(outputText), values);
+  return shorten(compact(outputText, SHORTER), values);
 }
 
 /**
@@ -363,24 +363,26 @@ function edit(text, edits) {
   return out + text.slice(done);
 }
 
-const parse = (text, path = "bundle.js") => ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+const parse = (text, path) => ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
 
-const SHORTER = new Map(Object.entries({ undefined: "void 0", true: "!0", false: "!1", const: "let" }));
+/** Words that a program can say in fewer bytes: `ABSENT` is a variable that is never given a value. */
+const ABSENT = "$absent";
+const SHORTER = new Map(Object.entries({ undefined: ABSENT, true: "!0", false: "!1", const: "let" }));
 
 /** Writes a program in few bytes, a statement a line: without the spaces, brackets and words that it can do without. */
-function compact(text) {
+function compact(text, shorter = new Map()) {
   let out = "";
   let ended = false;
   const token = (word) => {
     // A line break ends a statement as well as a semicolon does, where the next one does not go on with it.
     if (ended && word !== "}") out += /^[\w$#]/.test(word) && !/^in(stanceof)?$/.test(word) ? "\n" : ";";
-    else if (/[\w$#][\w$#]$|\+\+$|--$/.test(out.at(-1) + word[0])) out += " ";
+    else if (/[\w$#][\w$#]$|\+\+$|--$/.test(out.slice(-1) + word[0])) out += " ";
     ended = false;
     out += word;
   };
   const write = (node) => {
     const { parent, kind } = node;
-    if (ts.isVariableStatement(node) && ts.isVariableStatement(before(node) ?? node.parent)) {
+    if (shorter.has("const") && ts.isVariableStatement(node) && ts.isVariableStatement(before(node) ?? node.parent)) {
       ended = false;
       token(",");
       node.declarationList.getChildren().slice(1).forEach(write);
@@ -392,12 +394,12 @@ function compact(text) {
     } else if (kind === ts.SyntaxKind.SemicolonToken && !ts.isForStatement(parent)) {
       ended = true;
     } else if (node.getText() !== "" && !isNeedlessParenthesis(node)) {
-      token(SHORTER.get(node.getText()) ?? node.getText());
+      token(shorter.get(node.getText()) ?? node.getText());
     }
   };
-  const source = parse(text);
+  const source = parse(text, "bundle.ts");
   write(source);
-  same(shape(source), shape(parse(out)));
+  same(shape(source, shorter), shape(parse(out, "bundle.ts"), shorter));
   return `${out}\n`;
 }
 
@@ -419,12 +421,12 @@ const isNeedlessParenthesis = ({ kind, parent }) =>
   !parent.parameters[0].dotDotDotToken;
 
 /** What a program says, without the liberties that `compact` takes. */
-function shape(node) {
+function shape(node, shorter) {
   const text = node.getText();
-  const short = SHORTER.get(text) ?? text;
-  if ([...SHORTER.values()].includes(short)) return [short];
+  const short = shorter.get(text) ?? text;
+  if ([...shorter.values()].includes(short)) return [short];
   const inner = [];
-  ts.forEachChild(node, (child) => void inner.push(...shape(child)));
+  ts.forEachChild(node, (child) => void inner.push(...shape(child, shorter)));
   if (ts.isVariableStatement(node) || ts.isVariableDeclarationList(node) || isLoneStatement(node)) return inner;
   return [`${node.kind} ${node.operator ?? ""} ${node.getChildCount() === 0 ? text : ""}`, ...inner, "end"];
 }
@@ -445,8 +447,8 @@ function declarations(files) {
   const program = ts.createProgram([...virtual.keys()], options, host);
   const out = {};
   const emitted = program.emit(undefined, (path, text) => {
-    const flat = text.replaceAll(/^ +/gm, "");
-    out[relative(root, path)] = flat.replaceAll(/(?<=^export declare const .*);\nexport declare const /gm, ", ");
+    const joined = text.replaceAll(/(?<=^export declare const .*);\nexport declare const /gm, ", ");
+    out[relative(root, path)] = compact(joined);
   });
   const problems = [...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
   if (problems.length > 0) throw new Error(ts.formatDiagnostics(problems, host));

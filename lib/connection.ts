@@ -276,8 +276,10 @@ export class Connection implements Line {
     this.#line.length = 0;
     this.#lingersFrom = this.socket.bytesRead;
     // Past the parser, which would make a request of everything that can be read as one.
-    this.socket.removeAllListeners("data").on("data", () => this.discard());
-    this.#release();
+    const readPast = (): unknown => this.socket.removeAllListeners("data").on("data", () => this.discard());
+    // A socket that was held back is started by Node, which has to hear of it first.
+    if (this.#release()) this.socket.once("resume", readPast);
+    else readPast();
     this.socket.resume();
     const timer = setTimeout(() => this.socket.destroy(), LINGER_TIME).unref();
     this.socket.once("close", () => clearTimeout(timer));
