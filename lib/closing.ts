@@ -4,7 +4,7 @@ import type { Connection } from "./connection";
 import type { Clients } from "./from-node";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers";
 
-/** Milliseconds that the clients of idle connections have to end them. */
+/** Milliseconds that a TLS connection has to say goodbye. */
 const FAREWELL = 20;
 /** Milliseconds for which idle connections stay open, for a request that is on its way. */
 const IDLE_GRACE = 1_000;
@@ -46,12 +46,7 @@ export async function finishWithin(
   clearTimeout(timer);
 }
 
-/**
- * Ends every connection, and waits until they are closed.
- *
- * An idle one is ended politely: its client hears of it before the port can be listened on again, so that a client with
- * keep-alive does not send its next request into a connection that is gone.
- */
+/** Ends every connection, and waits until they are closed: at the latest when those have gone that never got so far as HTTP. */
 export async function endAll(clients: Clients, closed: Promise<unknown>): Promise<void> {
   const { connections, transports } = clients;
   for (const connection of connections.values()) connection.close();

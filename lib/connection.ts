@@ -179,17 +179,13 @@ export class Connection implements Line {
     return this.#current.answered && this.socket.writableLength === 0 && this.#line.length === 0;
   }
 
-  /** The server closes: an idle connection is ended, any other is cut, and so is one that stays after its end. */
+  /** The server closes: what the system has is delivered, all else is cut. */
   close(): void {
-    if (this.idle && this.socket.writable) {
-      this.#closing = true;
-      this.socket.end();
-      this.socket.resume();
-    } else {
-      if (this.#current?.begun === true) this.#current.cut();
-      else this.socket.destroy();
-      this.closed();
-    }
+    this.#closing = true;
+    if (this.idle) return this.socket.destroySoon();
+    if (this.#current?.begun === true) this.#current.cut();
+    else this.socket.destroy();
+    this.closed();
   }
 
   /** The client shut its sending side. */
