@@ -13,7 +13,7 @@ const hoard = [];
 const limits = readFileSync("/proc/self/limits", "latin1");
 /** Begins with the first question, because Node opens a file to look, which a server without descriptors cannot. */
 let sampling;
-const peak = { rss: 0, heapUsed: 0, arrayBuffers: 0 };
+const peak = { rss: 0, inUse: 0 };
 
 process.on("warning", () => counts.warnings++);
 
@@ -67,9 +67,15 @@ const acceptors = {
   loop,
 };
 
+/** What is in use is known only after a collection: garbage waits for one longer on a machine that is slow. */
 function sample() {
-  const now = process.memoryUsage();
-  for (const name of Object.keys(peak)) peak[name] = Math.max(peak[name], now[name]);
+  peak.rss = Math.max(peak.rss, process.memoryUsage.rss());
+  globalThis.gc();
+  peak.inUse = Math.max(peak.inUse, inUse(process.memoryUsage()));
+}
+
+function inUse({ heapUsed, external }) {
+  return heapUsed + external;
 }
 
 function openDescriptors() {
@@ -78,14 +84,14 @@ function openDescriptors() {
 
 const answers = {
   async memory() {
-    sampling ??= setInterval(sample, 5).unref();
+    sampling ??= setInterval(sample, 50).unref();
     for (let i = 0; i < 3; i++) {
       globalThis.gc();
       await new Promise((resolve) => setImmediate(resolve));
     }
     const now = process.memoryUsage();
-    Object.assign(peak, { rss: now.rss, heapUsed: now.heapUsed, arrayBuffers: now.arrayBuffers });
-    return now;
+    Object.assign(peak, { rss: now.rss, inUse: inUse(now) });
+    return { rss: now.rss, inUse: inUse(now), heapUsed: now.heapUsed };
   },
   async peak() {
     sample();

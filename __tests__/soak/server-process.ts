@@ -24,9 +24,9 @@ export interface ServerOptions {
 
 export interface Memory {
   readonly rss: number;
+  /** What is left of heap and buffers after a garbage collection. */
+  readonly inUse: number;
   readonly heapUsed: number;
-  readonly external: number;
-  readonly arrayBuffers: number;
 }
 
 export interface Counts {
@@ -96,7 +96,7 @@ export class ServerProcess {
   }
 
   /** The highest figures since the last `memory`. */
-  peak(): Promise<Pick<Memory, "rss" | "heapUsed" | "arrayBuffers">> {
+  peak(): Promise<Pick<Memory, "rss" | "inUse">> {
     return this.ask("peak");
   }
 
