@@ -182,7 +182,8 @@ export class Connection implements Line {
   /** The server closes: what the system has is delivered, all else is cut. */
   close(): void {
     this.#closing = true;
-    if (this.idle) return this.socket.destroySoon();
+    // With nothing left to write, that is as good as an orderly end, and a turn of the event loop earlier; TLS says goodbye.
+    if (this.idle) return void ("encrypted" in this.socket ? this.socket.destroySoon() : this.socket.destroy());
     if (this.#current?.begun === true) this.#current.cut();
     else this.socket.destroy();
     this.closed();

@@ -9,7 +9,7 @@ import { Incoming } from "./incoming";
 import { Outgoing } from "./outgoing";
 
 /** Our own defaults for Node's options; the caller's go on top. */
-const HTTP_DEFAULTS: http.ServerOptions = {
+const DEFAULTS: http.ServerOptions = {
   // Longer than the 60 s for which nginx and most balancers keep an idle connection, so that they end it, not we.
   keepAliveTimeout: 65_000,
   // How exactly Node's own two are kept: 60 s for a head (`headersTimeout`), 300 s for a request (`requestTimeout`).
@@ -24,20 +24,23 @@ const SEND_TIMEOUT = 120_000;
  */
 const READS_UPGRADE_BODIES = Number(process.versions.node.split(".")[0]) >= 25;
 
+/** What this library is built on, whatever the caller says. */
+const FIXED = {
+  // The head is checked in `framing`, where one refusal is like another.
+  requireHostHeader: false,
+  IncomingMessage: Incoming as typeof http.IncomingMessage,
+  ServerResponse: Outgoing as unknown as typeof http.ServerResponse,
+  // What it saves is saved already, and it would keep the bodies from their sinks.
+  optimizeEmptyRequests: false,
+  shouldUpgradeCallback: (raw: http.IncomingMessage) =>
+    !((raw as Incoming).declinesUpgrade = READS_UPGRADE_BODIES && hasBody(raw)),
+};
+
+const OPTIONS = { ...DEFAULTS, ...FIXED };
+
 /** Makes the server of `node:http`, or of `node:https`, that does the parsing. */
 export function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
-  const options = {
-    ...HTTP_DEFAULTS,
-    ...given,
-    // The head is checked in `framing`, where one refusal is like another.
-    requireHostHeader: false,
-    IncomingMessage: Incoming as typeof http.IncomingMessage,
-    ServerResponse: Outgoing as unknown as typeof http.ServerResponse,
-    // What it saves is saved already, and it would keep the bodies from their sinks.
-    optimizeEmptyRequests: false,
-    shouldUpgradeCallback: (raw: http.IncomingMessage) =>
-      !((raw as Incoming).declinesUpgrade = READS_UPGRADE_BODIES && hasBody(raw)),
-  };
+  const options = given === undefined ? OPTIONS : { ...DEFAULTS, ...given, ...FIXED };
   const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
   // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
   node.maxHeadersCount = 0;
