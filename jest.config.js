@@ -3,6 +3,8 @@
 /** @type {import("jest").Config} */
 module.exports = {
   testEnvironment: "node",
+  // Many suites wait for clocks and processes, so a core can take one more than Jest gives it.
+  maxWorkers: "100%",
   // Everything under __tests__ counts as a suite unless told otherwise; helpers and benchmarks are none.
   testMatch: ["<rootDir>/__tests__/**/*.test.ts"],
   // Examples and documents name the package; here they get its sources, so that no test depends on a build.

@@ -231,7 +231,7 @@ describe("graceful-stop.ts", () => {
   });
 
   test("nobody else gets in once it stops, and a second SIGTERM ends what takes too long", async () => {
-    await using program = start("graceful-stop", { WORK: "3000" });
+    await using program = start("graceful-stop", { WORK: "1500" });
     const port = Number(new URL(await program.url()).port);
     const agent = new NodeAgent({ keepAlive: true, maxSockets: 1 });
     await ask(port, agent);
@@ -241,6 +241,7 @@ describe("graceful-stop.ts", () => {
     program.send("SIGTERM");
     expect(await cut).toMatchObject({ code: "ECONNRESET" });
     expect(await program.ended).toEqual({ code: 0, signal: null });
+    expect(program.stderr).toBe("");
   });
 
   /** Settles when connections to this port are refused. */

@@ -13,7 +13,8 @@ async function main(): Promise<void> {
   await server.listen(Number(process.env.PORT ?? 8080));
   console.log(server.url);
   await server.serve(async (request) => {
-    await setTimeout(Number(process.env.WORK ?? 100));
+    // Work that minds the signal does not keep the process alive once its client is cut.
+    await setTimeout(Number(process.env.WORK ?? 100), undefined, { signal: request.signal });
     await request.respond(Http200, `answered by ${process.pid}\n`);
   });
   console.log("stopped");
