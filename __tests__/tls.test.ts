@@ -256,6 +256,7 @@ describe("the server is unharmed, and nothing reaches the callback, by", () => {
 
   test("all of them at once, while others are served", async () => {
     const server = await startServing(echo, { tls });
+    server.node.setMaxListeners(2 * strangers.length);
     await Promise.all(strangers.flatMap(([, come]) => [come(server), expectServes(server)]));
   });
 });

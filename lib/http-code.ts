@@ -1,3 +1,5 @@
+import { STATUS_CODES } from "node:http";
+
 /**
  * A status code: a plain number, 100 to 599, so that `expect(response.status).toBe(Http404)` holds.
  *
@@ -16,141 +18,138 @@
  */
 export type HttpCode = number;
 
-const phrases: string[] = [];
-
-/** One row of the table: the constant's value, and its phrase on the way. */
-function row<const Code extends HttpCode>(code: Code, phrase: string): Code {
-  phrases[code] = phrase;
-  return code;
-}
-
-// Nim's codes with Nim's phrases, some of which RFC 9110 has renamed since. The phrase is for people;
-// clients go by the number (RFC 9112 4).
+/** Where Nim's phrase is not Node's. The phrase is for people; clients go by the number (RFC 9112 4). */
+const nimPhrases: { readonly [code: HttpCode]: string | undefined } = {
+  413: "Request Entity Too Large",
+  414: "Request-URI Too Long",
+  416: "Requested Range Not Satisfiable",
+  418: "I'm a teapot",
+};
 
 /** 100 Continue: the client may send the body. RFC 9110 15.2.1. */
-export const Http100 = row(100, "Continue");
+export const Http100 = 100;
 /** 101 Switching Protocols: the connection goes over to the protocol in `Upgrade`. RFC 9110 15.2.2. */
-export const Http101 = row(101, "Switching Protocols");
+export const Http101 = 101;
 /** 102 Processing: interim: the request is being worked on. RFC 2518 10.1 (WebDAV). */
-export const Http102 = row(102, "Processing");
+export const Http102 = 102;
 /** 103 Early Hints: interim: header lines that the final answer will probably have. RFC 8297. */
-export const Http103 = row(103, "Early Hints");
+export const Http103 = 103;
 /** 200 OK: the request succeeded. RFC 9110 15.3.1. */
-export const Http200 = row(200, "OK");
+export const Http200 = 200;
 /** 201 Created: a resource was made; `Location` says where. RFC 9110 15.3.2. */
-export const Http201 = row(201, "Created");
+export const Http201 = 201;
 /** 202 Accepted: taken, but not yet worked on. RFC 9110 15.3.3. */
-export const Http202 = row(202, "Accepted");
+export const Http202 = 202;
 /** 203 Non-Authoritative Information: a proxy changed the content. RFC 9110 15.3.4. */
-export const Http203 = row(203, "Non-Authoritative Information");
+export const Http203 = 203;
 /** 204 No Content: succeeded, and there is no content to send. RFC 9110 15.3.5. */
-export const Http204 = row(204, "No Content");
+export const Http204 = 204;
 /** 205 Reset Content: succeeded; the client should reset its form. RFC 9110 15.3.6. */
-export const Http205 = row(205, "Reset Content");
+export const Http205 = 205;
 /** 206 Partial Content: the requested ranges. RFC 9110 15.3.7. */
-export const Http206 = row(206, "Partial Content");
+export const Http206 = 206;
 /** 207 Multi-Status: one status for each of several resources. RFC 4918 11.1 (WebDAV). */
-export const Http207 = row(207, "Multi-Status");
+export const Http207 = 207;
 /** 208 Already Reported: the members of this collection were listed before. RFC 5842 7.1 (WebDAV). */
-export const Http208 = row(208, "Already Reported");
+export const Http208 = 208;
 /** 226 IM Used: the content is a delta or another instance manipulation. RFC 3229 10.4.1. */
-export const Http226 = row(226, "IM Used");
+export const Http226 = 226;
 /** 300 Multiple Choices: several representations to choose from. RFC 9110 15.4.1. */
-export const Http300 = row(300, "Multiple Choices");
+export const Http300 = 300;
 /** 301 Moved Permanently: use the URI in `Location` from now on. RFC 9110 15.4.2. */
-export const Http301 = row(301, "Moved Permanently");
+export const Http301 = 301;
 /** 302 Found: use the URI in `Location` this time. RFC 9110 15.4.3. */
-export const Http302 = row(302, "Found");
+export const Http302 = 302;
 /** 303 See Other: GET the URI in `Location` for the result. RFC 9110 15.4.4. */
-export const Http303 = row(303, "See Other");
+export const Http303 = 303;
 /** 304 Not Modified: the client's stored answer is still good. RFC 9110 15.4.5. */
-export const Http304 = row(304, "Not Modified");
+export const Http304 = 304;
 /** 305 Use Proxy: deprecated. RFC 9110 15.4.6. */
-export const Http305 = row(305, "Use Proxy");
+export const Http305 = 305;
 /** 307 Temporary Redirect: as 302, but the method stays. RFC 9110 15.4.8. */
-export const Http307 = row(307, "Temporary Redirect");
+export const Http307 = 307;
 /** 308 Permanent Redirect: as 301, but the method stays. RFC 9110 15.4.9. */
-export const Http308 = row(308, "Permanent Redirect");
+export const Http308 = 308;
 /** 400 Bad Request: the request is malformed. RFC 9110 15.5.1. */
-export const Http400 = row(400, "Bad Request");
+export const Http400 = 400;
 /** 401 Unauthorized: credentials are missing or wrong. RFC 9110 15.5.2. */
-export const Http401 = row(401, "Unauthorized");
+export const Http401 = 401;
 /** 402 Payment Required: reserved. RFC 9110 15.5.3. */
-export const Http402 = row(402, "Payment Required");
+export const Http402 = 402;
 /** 403 Forbidden: understood and refused. RFC 9110 15.5.4. */
-export const Http403 = row(403, "Forbidden");
+export const Http403 = 403;
 /** 404 Not Found: nothing has this URI. RFC 9110 15.5.5. */
-export const Http404 = row(404, "Not Found");
+export const Http404 = 404;
 /** 405 Method Not Allowed: `Allow` lists the methods that are. RFC 9110 15.5.6. */
-export const Http405 = row(405, "Method Not Allowed");
+export const Http405 = 405;
 /** 406 Not Acceptable: no representation fits the client's `Accept` lines. RFC 9110 15.5.7. */
-export const Http406 = row(406, "Not Acceptable");
+export const Http406 = 406;
 /** 407 Proxy Authentication Required: as 401, for the proxy. RFC 9110 15.5.8. */
-export const Http407 = row(407, "Proxy Authentication Required");
+export const Http407 = 407;
 /** 408 Request Timeout: the request did not arrive in time. RFC 9110 15.5.9. */
-export const Http408 = row(408, "Request Timeout");
+export const Http408 = 408;
 /** 409 Conflict: the resource's state is in the way. RFC 9110 15.5.10. */
-export const Http409 = row(409, "Conflict");
+export const Http409 = 409;
 /** 410 Gone: was here, and will not come back. RFC 9110 15.5.11. */
-export const Http410 = row(410, "Gone");
+export const Http410 = 410;
 /** 411 Length Required: a `Content-Length` is needed. RFC 9110 15.5.12. */
-export const Http411 = row(411, "Length Required");
+export const Http411 = 411;
 /** 412 Precondition Failed: a condition in the header lines is false. RFC 9110 15.5.13. */
-export const Http412 = row(412, "Precondition Failed");
+export const Http412 = 412;
 /** 413 Request Entity Too Large: the body is over the limit. RFC 9110 15.5.14 ("Content Too Large"). */
-export const Http413 = row(413, "Request Entity Too Large");
+export const Http413 = 413;
 /** 414 Request-URI Too Long: the request target is over the limit. RFC 9110 15.5.15 ("URI Too Long"). */
-export const Http414 = row(414, "Request-URI Too Long");
+export const Http414 = 414;
 /** 415 Unsupported Media Type: the body's format is not taken here. RFC 9110 15.5.16. */
-export const Http415 = row(415, "Unsupported Media Type");
+export const Http415 = 415;
 /** 416 Requested Range Not Satisfiable: no such range. RFC 9110 15.5.17 ("Range Not Satisfiable"). */
-export const Http416 = row(416, "Requested Range Not Satisfiable");
+export const Http416 = 416;
 /** 417 Expectation Failed: the `Expect` line cannot be met. RFC 9110 15.5.18. */
-export const Http417 = row(417, "Expectation Failed");
+export const Http417 = 417;
 /** 418 I'm a teapot: no coffee here. RFC 2324 2.3.2. */
-export const Http418 = row(418, "I'm a teapot");
+export const Http418 = 418;
 /** 421 Misdirected Request: this server does not answer for that URI. RFC 9110 15.5.20. */
-export const Http421 = row(421, "Misdirected Request");
+export const Http421 = 421;
 /** 422 Unprocessable Entity: well formed, but makes no sense. RFC 9110 15.5.21 ("Unprocessable Content"). */
-export const Http422 = row(422, "Unprocessable Entity");
+export const Http422 = 422;
 /** 423 Locked: the resource is locked. RFC 4918 11.3 (WebDAV). */
-export const Http423 = row(423, "Locked");
+export const Http423 = 423;
 /** 424 Failed Dependency: an action it depended on failed. RFC 4918 11.4 (WebDAV). */
-export const Http424 = row(424, "Failed Dependency");
+export const Http424 = 424;
 /** 425 Too Early: might be a replay of early data. RFC 8470 5.2. */
-export const Http425 = row(425, "Too Early");
+export const Http425 = 425;
 /** 426 Upgrade Required: another protocol is needed; `Upgrade` names it. RFC 9110 15.5.22. */
-export const Http426 = row(426, "Upgrade Required");
+export const Http426 = 426;
 /** 428 Precondition Required: the request must be conditional. RFC 6585 3. */
-export const Http428 = row(428, "Precondition Required");
+export const Http428 = 428;
 /** 429 Too Many Requests: the client is over its rate. RFC 6585 4. */
-export const Http429 = row(429, "Too Many Requests");
+export const Http429 = 429;
 /** 431 Request Header Fields Too Large: the header lines are over the limit. RFC 6585 5. */
-export const Http431 = row(431, "Request Header Fields Too Large");
+export const Http431 = 431;
 /** 451 Unavailable For Legal Reasons: withheld because of a legal demand. RFC 7725 3. */
-export const Http451 = row(451, "Unavailable For Legal Reasons");
+export const Http451 = 451;
 /** 500 Internal Server Error: the server failed. RFC 9110 15.6.1. */
-export const Http500 = row(500, "Internal Server Error");
+export const Http500 = 500;
 /** 501 Not Implemented: the server does not know the method. RFC 9110 15.6.2. */
-export const Http501 = row(501, "Not Implemented");
+export const Http501 = 501;
 /** 502 Bad Gateway: the server behind this one answered badly. RFC 9110 15.6.3. */
-export const Http502 = row(502, "Bad Gateway");
+export const Http502 = 502;
 /** 503 Service Unavailable: overloaded or down for a while. RFC 9110 15.6.4. */
-export const Http503 = row(503, "Service Unavailable");
+export const Http503 = 503;
 /** 504 Gateway Timeout: the server behind this one did not answer in time. RFC 9110 15.6.5. */
-export const Http504 = row(504, "Gateway Timeout");
+export const Http504 = 504;
 /** 505 HTTP Version Not Supported: not this major version of HTTP. RFC 9110 15.6.6. */
-export const Http505 = row(505, "HTTP Version Not Supported");
+export const Http505 = 505;
 /** 506 Variant Also Negotiates: content negotiation went in a circle. RFC 2295 8.1. */
-export const Http506 = row(506, "Variant Also Negotiates");
+export const Http506 = 506;
 /** 507 Insufficient Storage: no room to store the result. RFC 4918 11.5 (WebDAV). */
-export const Http507 = row(507, "Insufficient Storage");
+export const Http507 = 507;
 /** 508 Loop Detected: an endless loop was found on the way. RFC 5842 7.2 (WebDAV). */
-export const Http508 = row(508, "Loop Detected");
+export const Http508 = 508;
 /** 510 Not Extended: the request lacks an extension. RFC 2774 7. */
-export const Http510 = row(510, "Not Extended");
+export const Http510 = 510;
 /** 511 Network Authentication Required: log in to the network first. RFC 6585 6. */
-export const Http511 = row(511, "Network Authentication Required");
+export const Http511 = 511;
 
 /**
  * Gives the reason phrase of a status code, as it stands in the status line.
@@ -168,7 +167,7 @@ export const Http511 = row(511, "Network Authentication Required");
  * @see RFC 9112 4
  */
 export function reasonPhrase(code: HttpCode): string {
-  return phrases[code] ?? "";
+  return nimPhrases[code] ?? STATUS_CODES[code] ?? "";
 }
 
 /**

@@ -1,4 +1,5 @@
 import { IncomingMessage } from "node:http";
+import { allFields, earlyFields } from "./early-fields";
 
 /** Where the parser's body chunks go instead of into a stream. */
 export interface BodySink {
@@ -52,6 +53,14 @@ export class Incoming extends IncomingMessage {
     super.push(null);
   }
 }
+
+Object.defineProperty(Incoming.prototype, "headers", {
+  configurable: true,
+  get(this: Incoming): object {
+    return this.sink === undefined ? earlyFields(this) : (allFields.get.call(this) as object);
+  },
+  set: allFields.set,
+});
 
 const streamEnded = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(IncomingMessage.prototype) as object,
