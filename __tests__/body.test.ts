@@ -64,6 +64,8 @@ describe("BodyBuffer", () => {
     buffer.append(Buffer.from("x"));
     buffer.append(bytes(900_000));
     expect(Math.max(0, ...alloc.mock.calls.map(([size]) => size))).toBeLessThan(1_000);
+    buffer.append(bytes(3_000_000));
+    expect(alloc).not.toHaveBeenCalledWith(8_000_000);
     buffer.append(bytes(100_000));
     expect(alloc).toHaveBeenLastCalledWith(8_000_000);
     alloc.mockRestore();

@@ -11,7 +11,7 @@ export const emptyBody: Buffer = Buffer.alloc(0);
  * Gathers the bytes of one body.
  *
  * A body in one chunk is that chunk, not a copy. A large one with a known length is copied once, into a buffer that is
- * made when an eighth of it has arrived: whoever announces 8 MiB and sends one byte gets memory for one byte.
+ * made when half of it has arrived: whoever announces 8 MiB and sends one byte gets memory for one byte.
  */
 export class BodyBuffer {
   /** How many bytes have arrived. */
@@ -33,7 +33,7 @@ export class BodyBuffer {
     if (this.#whole !== undefined) chunk.copy(this.#whole, at);
     else if (chunk.length >= SMALL_CHUNK || this.length === this.#announced) this.#appendPart(chunk);
     else this.#appendSmall(chunk);
-    if (this.#whole === undefined && this.#announced >= LARGE_BODY && this.length * 8 >= this.#announced) {
+    if (this.#whole === undefined && this.#announced >= LARGE_BODY && this.length * 2 >= this.#announced) {
       this.#whole = this.#gather(Buffer.allocUnsafeSlow(this.#announced));
     }
   }
