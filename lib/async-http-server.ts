@@ -78,7 +78,7 @@ export class AsyncHttpServer {
     this.node = createNodeServer(options.http, options.tls);
     this.#clients = connectClients(this.node, this.#scheme, options.maxBody ?? 8_388_608, {
       offer: (exchange) => {
-        this.arrived(exchange.request);
+        this.arrived(exchange);
         this.#queue.offer(exchange);
       },
       wants: (exchange) => this.#queue.wants(exchange),
@@ -312,8 +312,8 @@ export class AsyncHttpServer {
     return { next, return: () => Promise.resolve({ done: true, value: undefined }) };
   }
 
-  /** A request has arrived whole. @internal */
-  protected arrived(_request: Request): void {}
+  /** A request has arrived whole; it is not made before somebody wants it. @internal */
+  protected arrived(_exchange: { readonly request: Request }): void {}
 
   /** Shows the error of a callback under `serve`, because a prototype may never call `close`. @internal */
   protected print(error: unknown, request: Request): void {

@@ -41,7 +41,8 @@ export class Connection implements Line {
   hostname = "";
   readonly #acceptor: Acceptor;
   #current: Exchange | undefined = undefined;
-  readonly #line: Exchange[] = [];
+  /** Those behind it; few connections ever have any. */
+  #line: Exchange[] | undefined = undefined;
   /** The status that ends the connection once all before it are answered, or 0. */
   #failure = 0;
   /** Nothing that still comes in is a request. */
@@ -61,7 +62,8 @@ export class Connection implements Line {
 
   /** The exchanges that are not finished, the first of them being the one whose turn it is. */
   get exchanges(): readonly Exchange[] {
-    return this.#current === undefined ? this.#line : [this.#current, ...this.#line];
+    const line = this.#line ?? [];
+    return this.#current === undefined ? line : [this.#current, ...line];
   }
 
   /** Takes the next request of this connection. */
@@ -78,7 +80,7 @@ export class Connection implements Line {
     }
     this.#closing = close || exchange.refusal !== 0;
     if (this.#current === undefined) return this.#admit(exchange);
-    this.#line.push(exchange);
+    (this.#line ??= []).push(exchange);
     this.#hold();
   }
 
@@ -103,7 +105,7 @@ export class Connection implements Line {
       else this.discard();
       return;
     }
-    const last = this.#line.at(-1) ?? this.#current;
+    const last = this.#line?.at(-1) ?? this.#current;
     // A client that is held back is not slow.
     if (status === 408 && (this.#held !== undefined || last?.heldBack === true)) return;
     if (last !== undefined && !last.complete && last.refusal === 0) {
@@ -146,10 +148,11 @@ export class Connection implements Line {
     if (exchange.upgrades) return this.#afterUpgrade(exchange);
     // That was the last answer, by the caller's own header or because nothing else tells where it ends: nothing more is run.
     if (exchange.closes || !this.socket.writable) return this.#linger();
-    const next = this.#line.shift();
+    const next = this.#line?.shift();
+    if (this.#line?.length === 0) this.#line = undefined;
     if (next !== undefined) this.#admit(next);
     else if (this.#failure !== 0) this.#refuse(this.#failure);
-    if (this.#line.length === 0 && this.#release()) this.socket.resume();
+    if (this.#line === undefined && this.#release()) this.socket.resume();
   }
 
   /**
@@ -164,7 +167,7 @@ export class Connection implements Line {
 
   /** The server stops gently: what has arrived is answered still, and the answer says that it is the last. */
   finish(): void {
-    const last = this.#line.at(-1) ?? this.#current;
+    const last = this.#line?.at(-1) ?? this.#current;
     // A head that is out has said that the connection stays; then it is the next answer that ends it.
     if (last === undefined || last.status !== 0) return;
     this.#closing = true;
@@ -176,7 +179,7 @@ export class Connection implements Line {
     if (this.#taken || this.#lingersFrom !== -1) return false;
     if (this.#current === undefined) return true;
     // The system has the whole answer, Node only does not know it yet.
-    return this.#current.answered && this.socket.writableLength === 0 && this.#line.length === 0;
+    return this.#current.answered && this.socket.writableLength === 0 && this.#line === undefined;
   }
 
   /** The server closes: what the system has is delivered, all else is cut. */
@@ -206,7 +209,7 @@ export class Connection implements Line {
       this.#acceptor.finished(exchange);
     }
     this.#current = undefined;
-    this.#line.length = 0;
+    this.#line = undefined;
   }
 
   #admit(exchange: Exchange): void {
@@ -270,7 +273,7 @@ export class Connection implements Line {
    */
   #linger(): void {
     this.#closing = true;
-    this.#line.length = 0;
+    this.#line = undefined;
     this.#lingersFrom = this.socket.bytesRead;
     // Past the parser, which would make a request of everything that can be read as one.
     const readPast = (): unknown => this.socket.removeAllListeners("data").on("data", () => this.discard());

@@ -9,6 +9,7 @@
 // Another version of Node is measured by running this file with it. The table goes to stdout, progress to stderr.
 
 const { fork } = require("node:child_process");
+const { once } = require("node:events");
 const { readFileSync, writeFileSync } = require("node:fs");
 const net = require("node:net");
 const { join } = require("node:path");
@@ -35,6 +36,9 @@ const ROUNDS = Number(options.rounds);
 const SECONDS = Number(options.seconds);
 /** How often a server is started and closed in a round. */
 const CYCLES = 20;
+/** How many clients stay while the memory of each is measured, and how often that is done: a process is new each time. */
+const HELD = 8000;
+const HELD_ROUNDS = 7;
 /** @type {("bare" | "library")[]} */
 const SIDES = ["bare", "library"];
 /** Rounds of each side before it is measured: a second, for the compiler. */
@@ -239,8 +243,50 @@ async function runQueue() {
   return rows;
 }
 
+/**
+ * What one more client costs a server, in bytes of the process.
+ * @param {"bare" | "library"} side
+ * @param {string} kind
+ */
+async function costOfClient(side, kind) {
+  // Else the young generation doubles now and then, on one side sooner than on the other, which hides what is measured.
+  const child = fork(join(__dirname, "held.js"), [side, kind], { execArgv: ["--expose-gc", "--max-semi-space-size=1"] });
+  const { port } = await next(child);
+  /** @type {net.Socket[]} */
+  const sockets = [];
+  const open = async (/** @type {number} */ count) => {
+    while (sockets.length < count) {
+      const socket = net.connect(port, "127.0.0.1");
+      sockets.push(socket);
+      socket.write("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+      await once(socket, kind === "idle" ? "data" : "connect");
+    }
+    return (await ask(child, { clients: count })).bytes;
+  };
+  // The first ones pay for code and pools that the others share.
+  const before = await open(HELD / 4);
+  const bytes = (await open(HELD * 1.25)) - before;
+  for (const socket of sockets) socket.destroy();
+  child.kill();
+  return bytes / HELD;
+}
+
+/** @param {string} kind @param {string} title @returns {Promise<Row[]>} */
+async function runHeld(kind, title) {
+  const costs = { bare: /** @type {number[]} */ ([]), library: /** @type {number[]} */ ([]) };
+  for (let i = 0; i < HELD_ROUNDS; i++) {
+    progress(`held-${kind}: round ${i + 1} of ${HELD_ROUNDS}`);
+    for (const side of SIDES) costs[side].push(await costOfClient(side, kind));
+  }
+  const words = (/** @type {"bare" | "library"} */ side) => `${(spread(costs[side]).median / 1024).toFixed(1)} KiB each`;
+  const memory = spread(costs.library.map((cost, i) => cost / costs.bare[i]));
+  return [{ name: `held-${kind}`, title, memory, bare: words("bare"), library: words("library"), bar: "memory ≤ 1.10" }];
+}
+
 /** @type {Map<string, () => Promise<Row[]>>} */
 const runs = new Map(requestCases.map((one) => [one.name, async () => [await runRequests(one)]]));
+runs.set("held-idle", () => runHeld("idle", `one more idle connection, of ${thousands(HELD)}`));
+runs.set("held-queued", () => runHeld("queued", `one more request that waits, of ${thousands(HELD)}`));
 runs.set("queue", runQueue).set("start", runStart).set("load", runLoad);
 
 async function main() {

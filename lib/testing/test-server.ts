@@ -99,7 +99,7 @@ export class TestServer extends AsyncHttpServer {
   }
 
   /** @internal */
-  protected override arrived(request: Request): void {
+  protected override arrived({ request }: { readonly request: Request }): void {
     (this.requests as Request[]).push(request);
   }
 
