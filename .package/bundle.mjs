@@ -431,7 +431,30 @@ function shape(node, shorter) {
   return [`${node.kind} ${node.operator ?? ""} ${node.getChildCount() === 0 ? text : ""}`, ...inner, "end"];
 }
 
-/** The declarations of the bundles, without comments: with them the package would be half as large again. */
+/** What is said first of every member of an interface of options: units and defaults are what its type does not tell. */
+const hints = (source) => {
+  const found = new Map();
+  each(source, ts.isInterfaceDeclaration, ({ name, members }) => {
+    if (!name.text.endsWith("Options")) return;
+    for (const member of members) {
+      const comment = ts.getTextOfJSDocComment(member.jsDoc?.[0]?.comment) ?? "";
+      found.set(`${name.text}.${member.name.text}`, comment.split("\n\n")[0].replaceAll("\n", " "));
+    }
+  });
+  return found;
+};
+
+/** Puts the hints into compact declarations. */
+function explain(text, hints) {
+  return text.replaceAll(/(?<=interface (\w+)\{)[^}]*/g, (body, owner) =>
+    body.replaceAll(/readonly (\w+)\?:/g, (start, member) => {
+      const hint = hints.get(`${owner}.${member}`);
+      return hint === undefined ? start : `/** ${hint} */${start}`;
+    }),
+  );
+}
+
+/** The declarations of the bundles, with no other comments: with all of them the package would be half as large again. */
 function declarations(files) {
   const host = ts.createCompilerHost(project.options);
   const virtual = new Map(Object.entries(files).map(([name, text]) => [join(root, name), text]));
@@ -445,10 +468,11 @@ function declarations(files) {
   const output = { rootDir: root, outDir: root, emitDeclarationOnly: true, removeComments: true };
   const options = { ...project.options, ...output, noUnusedLocals: false, skipLibCheck: true };
   const program = ts.createProgram([...virtual.keys()], options, host);
+  const all = new Map(program.getRootFileNames().flatMap((name) => [...hints(program.getSourceFile(name))]));
   const out = {};
   const emitted = program.emit(undefined, (path, text) => {
     const joined = text.replaceAll(/(?<=^export declare const .*);\nexport declare const /gm, ", ");
-    out[relative(root, path)] = compact(joined);
+    out[relative(root, path)] = explain(compact(joined), all);
   });
   const problems = [...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];
   if (problems.length > 0) throw new Error(ts.formatDiagnostics(problems, host));
