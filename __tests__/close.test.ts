@@ -189,6 +189,14 @@ describe("calling it", () => {
     expect(server.node.listening).toBe(false);
   });
 
+  test("behind a listen that waits for an earlier close: the last call counts", async () => {
+    const server = await startServer();
+    await Promise.all([server.close(), server.listen(0), server.close()]);
+    expect(server.node.listening).toBe(false);
+    await Promise.all([server.close(), server.listen(0), server.close(), server.listen(0)]);
+    expect(server.node.listening).toBe(true);
+  });
+
   test("in the middle of a listen that fails", async () => {
     const used = (await startServer()).getPort();
     const server = makeServer();

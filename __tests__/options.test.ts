@@ -1,7 +1,8 @@
 import { checkOptions, checkWait, invalid } from "../lib/options";
 import { newAsyncHttpServer, type AsyncHttpServerOptions } from "../lib/index";
 import { RawClient } from "./helpers/raw-client";
-import { echo, makeServer, startServing } from "./helpers/servers";
+import { startTestServer } from "../lib/testing";
+import { echo, makeServer, startServer, startServing } from "./helpers/servers";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 const canReusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
@@ -40,7 +41,9 @@ describe("newAsyncHttpServer", () => {
     expect(newAsyncHttpServer(options).node.listening).toBe(false);
   });
 
-  test.each<[options: object, error: ErrorConstructor, code: string, message: string]>([
+  test.each<[options: unknown, error: ErrorConstructor, code: string, message: string]>([
+    [8080, TypeError, "ERR_INVALID_ARGUMENT", "options must be an object; got 8080"],
+    [null, TypeError, "ERR_INVALID_ARGUMENT", "got null"],
     [{ reuseAddr: false }, Error, "ERR_UNSUPPORTED", "SO_REUSEADDR"],
     [{ maxBody: -1 }, RangeError, "ERR_INVALID_ARGUMENT", "got -1"],
     [{ maxBody: 1.5 }, RangeError, "ERR_INVALID_ARGUMENT", "got 1.5"],
@@ -132,6 +135,14 @@ describe("checkWait", () => {
       expect(thrownBy(() => checkWait(wait))).toMatchObject({ name: "RangeError", code: "ERR_INVALID_ARGUMENT" });
     },
   );
+
+  test.each<[wait: unknown]>([[5000], [null], ["5s"]])("refuses %p, which is no object", async (wait) => {
+    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `wait must be an object; got ${String(wait)}` };
+    for (const server of [await startServer(), await startTestServer()]) {
+      await expect(server.acceptRequest(wait as object)).rejects.toMatchObject(refusal);
+      await server.close();
+    }
+  });
 });
 
 test.each<[value: unknown, shown: string]>([

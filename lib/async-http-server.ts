@@ -299,6 +299,8 @@ export class AsyncHttpServer {
     this.#closing ??= this.#shut(grace);
     await this.#closing;
     this.#closing = undefined;
+    // A listen that was called before this, and waited for an earlier close to end, has begun by now.
+    if (this.#listening !== undefined) return this.close({ grace });
     this.#errors.throwAll();
   }
 

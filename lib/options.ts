@@ -5,7 +5,7 @@ import type { Request } from "./request";
 
 /** What a server is made with. */
 export interface AsyncHttpServerOptions {
-  /** Node always sets SO_REUSEADDR where it means what Nim means by it; `false` is an error. Default `true`. */
+  /** Node always sets SO_REUSEADDR; `false` is an error. Default `true`. */
   readonly reuseAddr?: boolean | undefined;
   /** SO_REUSEPORT: several processes listen on one port. An error where this Node cannot do it. Default `false`. */
   readonly reusePort?: boolean | undefined;
@@ -43,6 +43,7 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`, Error `ERR_UNSUPPORTED` */
 export function checkOptions(options: AsyncHttpServerOptions): void {
+  checkObject("options", options);
   const { reuseAddr, reusePort, maxBody, onError } = options;
   if (reuseAddr === false) {
     throw unsupported("reuseAddr cannot be false: Node sets SO_REUSEADDR on every listening socket");
@@ -72,11 +73,16 @@ export function checkTime(name: string, time: unknown): void {
 
 /** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
 export function checkWait(wait: WaitOptions): void {
+  checkObject("wait", wait);
   const { timeout, signal } = wait;
   if (timeout !== undefined) checkTime("timeout", timeout);
   if (signal !== undefined && typeof signal.addEventListener !== "function") {
     throw invalid(TypeError, "signal must be an AbortSignal", signal);
   }
+}
+
+function checkObject(name: string, value: unknown): void {
+  if (typeof value !== "object" || value === null) throw invalid(TypeError, `${name} must be an object`, value);
 }
 
 export function invalid<E extends Error>(kind: new (message: string) => E, problem: string, value: unknown): E {

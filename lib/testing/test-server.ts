@@ -107,6 +107,7 @@ export class TestServer extends AsyncHttpServer {
   protected override print(): void {}
 }
 
-function withEnd(wait: WaitOptions | undefined): WaitOptions {
-  return { ...wait, timeout: wait?.timeout ?? DEFAULT_WAIT };
+function withEnd(wait: WaitOptions = {}): WaitOptions {
+  // What is no object is refused by whoever takes it.
+  return typeof wait === "object" && wait !== null ? { ...wait, timeout: wait.timeout ?? DEFAULT_WAIT } : wait;
 }
