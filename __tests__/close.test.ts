@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { Agent, get as httpGet } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
+import { request as undiciRequest } from "undici";
 import type { AsyncHttpServer, Request } from "../lib/index";
 import { headerValues, RawClient } from "./helpers/raw-client";
 import {
@@ -241,6 +243,27 @@ describe("the port", () => {
     await first.listen(port);
     void first.serve(echo);
     expect(await (await fetch(`http://127.0.0.1:${port}/again`)).text()).toBe("/again|");
+  });
+
+  const agent = new Agent({ keepAlive: true });
+  afterAll(() => agent.destroy());
+
+  test.each<[client: string, ask: (url: string) => Promise<unknown>]>([
+    ["fetch", async (url) => (await fetch(url)).text()],
+    ["undici", async (url) => (await undiciRequest(url)).body.text()],
+    [
+      "http.get with a keep-alive agent",
+      (url) => new Promise((resolve, reject) => httpGet(url, { agent }, (response) => resolve(text(response))).on("error", reject)),
+    ],
+  ])("200 times in a row, and %s in this process loses no request", async (_, ask) => {
+    const server = await startServer();
+    const { url } = server;
+    for (let i = 0; i < 200; i++) {
+      if (i > 0) await server.listen(Number(new URL(url).port));
+      void server.serve(echo);
+      expect([await ask(`${url}/1`), await ask(`${url}/2`)]).toEqual(["/1|", "/2|"]);
+      await server.close();
+    }
   });
 
   test("takes no more connections", async () => {
