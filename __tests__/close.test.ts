@@ -311,6 +311,33 @@ describe("what it ends", () => {
     expect(client.replies[0]?.body.equals(body)).toBe(true);
   });
 
+  test.each([10, 200, 2000])("an answer of %i KiB is whole, and no reset behind it, though its client sends on meanwhile", async (size) => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/"));
+    const request = await server.acceptRequest();
+    client.socket.pause();
+    const body = Buffer.alloc(size * 1024, "y");
+    await request.respond(200, body);
+    await client.send(get("/next"));
+    await server.close();
+    client.socket.resume();
+    await client.end();
+    expect(client.replies.map((reply) => reply.body.equals(body))).toEqual([true]);
+    expect(client.state).toBe("eof");
+  });
+
+  test("with grace too, and a client that does not end its side is not waited for", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/"));
+    await (await server.acceptRequest()).respond(200, "x".repeat(200 * 1024));
+    await client.read(1);
+    const start = performance.now();
+    await server.close({ grace: 60_000 });
+    expect(performance.now() - start).toBeLessThan(5_000);
+  });
+
   test("an answer that has begun is cut, so that the client does not take it for whole", async () => {
     const server = await startServer();
     const client = await RawClient.connect(server);

@@ -1,75 +1,107 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import { inspect, types } from "node:util";
+import { once } from "node:events";
+import { IncomingMessage, type IncomingHttpHeaders } from "node:http";
+import { PerformanceObserver, type PerformanceEntry } from "node:perf_hooks";
+import { types } from "node:util";
+import { Http200, type AsyncHttpServer } from "../lib/index";
 import { RawClient } from "./helpers/raw-client";
-import { startServer } from "./helpers/servers";
+import { startServer, startServing } from "./helpers/servers";
 
 const lines = ["Host: h", "X-One: a", "X-One: b", "Set-Cookie: c=1", "Set-Cookie: d=2"];
 const fields = { host: "h", "x-one": "a, b", "set-cookie": ["c=1", "d=2"] };
-const withExpect = [...lines, "Expect: 100-Continue"];
 
-type Look = (headers: IncomingHttpHeaders) => unknown;
-
-/** What somebody sees in `raw.headers` who looks before the library does. */
-async function seenEarly(look: Look, sent = lines): Promise<{ early: unknown; raw: IncomingMessage }> {
-  const server = await startServer();
-  let early: unknown;
-  const peek = (raw: IncomingMessage): void => void (early = look(raw.headers));
-  for (const event of ["request", "checkContinue"]) server.node.prependListener(event, peek);
+/** Sends one request, and waits until it is accepted. */
+async function sendOne(server: AsyncHttpServer, sent = lines): Promise<IncomingMessage> {
   const client = await RawClient.connect(server);
   await client.send(`GET / HTTP/1.1\r\n${sent.join("\r\n")}\r\n\r\n`);
-  const { raw } = await server.acceptRequest();
-  return { early, raw };
+  return (await server.acceptRequest()).raw;
 }
 
-test.each<[what: string, look: Look, seen: unknown]>([
+test("Node's object of all fields is not made where nobody wants it", async () => {
+  const prototype = IncomingMessage.prototype as unknown as { _addHeaderLine(...line: unknown[]): void };
+  const made = jest.spyOn(prototype, "_addHeaderLine");
+  const raw = await sendOne(await startServer());
+  expect(made).not.toHaveBeenCalled();
+  expect(raw.headers).toEqual(fields);
+  expect(made).toHaveBeenCalledTimes(lines.length);
+  made.mockRestore();
+});
+
+test("a listener that comes before this library finds Node's own object", async () => {
+  const server = await startServer();
+  let early: IncomingHttpHeaders | undefined;
+  server.node.prependListener("request", (raw) => {
+    early = raw.headers;
+    early["x-trace"] = "1";
+  });
+  const raw = await sendOne(server);
+  expect(early).toEqual({ ...fields, "x-trace": "1" });
+  expect(raw.headers).toBe(early);
+  expect(types.isProxy(early)).toBe(false);
+});
+
+test.each([true, false])("an Expect is seen by Node, and by a listener that comes before this library: %p", async (early) => {
+  const server = await startServer();
+  const seen: unknown[] = [];
+  if (early) server.node.prependListener("checkContinue", (raw) => seen.push(raw.headers.expect));
+  const raw = await sendOne(server, [...lines, "exPect: 100-Continue"]);
+  expect(raw.headers).toEqual({ ...fields, expect: "100-Continue" });
+  expect(seen).toEqual(early ? ["100-Continue"] : []);
+});
+
+test("a tracer on Node's diagnostics channel finds Node's own object", async () => {
+  const seen: IncomingHttpHeaders[] = [];
+  const trace = (message: unknown): void => void seen.push((message as { request: IncomingMessage }).request.headers);
+  const server = await startServer();
+  subscribe("http.server.request.start", trace);
+  const raw = await sendOne(server).finally(() => unsubscribe("http.server.request.start", trace));
+  expect(seen).toEqual([fields]);
+  expect(seen[0]).toBe(raw.headers);
+});
+
+test("a performance observer finds Node's own object", async () => {
+  const entries: PerformanceEntry[] = [];
+  const observer = new PerformanceObserver((list) => entries.push(...list.getEntries()));
+  observer.observe({ entryTypes: ["http"] });
+  const server = await startServing((request) => request.respond(Http200));
+  await (await fetch(server.url, { headers: { "X-One": "a" } })).text();
+  while (entries.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  observer.disconnect();
+  const { detail } = entries[0] as { detail?: unknown };
+  const { req } = detail as { req: { headers: IncomingHttpHeaders } };
+  expect(req.headers).toMatchObject({ "x-one": "a" });
+  expect(types.isProxy(req.headers)).toBe(false);
+});
+
+/** `'dropRequest'` is emitted before Node has looked for an `Expect`, so that the look of a listener is the first one. */
+async function seenInDropped(look: (headers: IncomingHttpHeaders) => unknown): Promise<unknown> {
+  const server = await startServing((request) => request.respond(Http200));
+  server.node.maxRequestsPerSocket = 1;
+  const dropped = once(server.node, "dropRequest");
+  const seen = dropped.then(([raw]) => look((raw as IncomingMessage).headers));
+  const client = await RawClient.connect(server);
+  const request = `GET / HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`;
+  await client.send(request + request);
+  return { seen: await seen };
+}
+
+test.each<[what: string, look: (headers: IncomingHttpHeaders) => unknown, seen: unknown]>([
   ["one field", (headers) => headers["x-one"], "a, b"],
-  ["a field that is not there", (headers) => headers["x-two"], undefined],
-  ["an Expect that is not there", (headers) => headers.expect, undefined],
+  ["one that is not there", (headers) => [headers["x-two"], headers.expect], [undefined, undefined]],
   ["in", (headers) => ["host" in headers, "via" in headers], [true, false]],
   ["keys", (headers) => Object.keys(headers), Object.keys(fields)],
   ["a copy", (headers) => ({ ...headers }), fields],
   ["JSON", (headers) => JSON.stringify(headers), JSON.stringify(fields)],
-  ["what console.log shows", (headers) => inspect(headers), inspect(fields)],
-  ["what console.log of something around them shows", (headers) => inspect({ headers }), inspect({ headers: fields })],
   ["their own properties", (headers) => Object.hasOwn(headers, "host"), true],
-  ["their prototype", (headers) => Object.getPrototypeOf(headers) as unknown, Object.prototype],
-])("whoever looks at the header fields before this library does sees them all: %s", async (_, look, seen) => {
-  expect((await seenEarly(look)).early).toEqual(seen);
-});
-
-test("so does whoever looks for an Expect that is there", async () => {
-  const { early, raw } = await seenEarly((headers) => headers.expect, withExpect);
-  expect(early).toBe("100-Continue");
-  expect(raw.headers).toEqual({ ...fields, expect: "100-Continue" });
-});
-
-test("what is changed that early stays changed", async () => {
-  const { raw } = await seenEarly((headers) => {
-    headers["x-trace"] = "1";
-    headers["host"] = "other";
-    delete headers["set-cookie"];
-  });
-  expect(raw.headers).toEqual({ host: "other", "x-one": "a, b", "x-trace": "1" });
-});
-
-test("a tracer on Node's diagnostics channel sees them all", async () => {
-  const seen: unknown[] = [];
-  const trace = (message: unknown): void => void seen.push({ ...(message as { request: IncomingMessage }).request.headers });
-  const server = await startServer();
-  subscribe("http.server.request.start", trace);
-  try {
-    const client = await RawClient.connect(server);
-    await client.send(`GET / HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
-    await server.acceptRequest();
-  } finally {
-    unsubscribe("http.server.request.start", trace);
-  }
-  expect(seen).toEqual([fields]);
+  ["their prototype", (headers) => Object.getPrototypeOf(Object.getPrototypeOf(headers)), null],
+  ["one that was added", (headers) => Object.assign(headers, { via: "x" })["via"], "x"],
+  ["one that was deleted", (headers) => [delete headers["host"], headers["host"]], [true, undefined]],
+])("whoever else looks first sees them all: %s", async (_, look, seen) => {
+  expect(await seenInDropped(look)).toEqual({ seen });
 });
 
 test("once it is handed on, a request has Node's own object, always the same", async () => {
-  const { raw } = await seenEarly(() => undefined);
+  const raw = await sendOne(await startServer());
   expect(raw.headers).toEqual(fields);
   expect(raw.headers).toBe(raw.headers);
   expect(types.isProxy(raw.headers)).toBe(false);

@@ -85,7 +85,7 @@ describe("the constants", () => {
   });
 });
 
-test.each([-1, 0, 99, 104, 199, 299, 306, 404.5, 419, 512, 599, 600, 1e9, NaN, Infinity])("%p has no phrase", (code) => {
+test.each([-1, 0, 99, 104, 199, 299, 306, 404.5, 419, 509, 512, 599, 600, 1e9, NaN, Infinity])("%p has no phrase", (code) => {
   expect(reasonPhrase(code)).toBe("");
   expect(codeToString(code)).toBe(String(code));
 });

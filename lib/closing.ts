@@ -1,11 +1,9 @@
 import type * as http from "node:http";
 import type { Socket } from "node:net";
-import type { Connection } from "./connection";
+import { FAREWELL, type Connection } from "./connection";
 import type { Clients } from "./from-node";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers";
 
-/** Milliseconds that a TLS connection has to say goodbye. */
-const FAREWELL = 20;
 /** Milliseconds for which idle connections stay open, for a request that is on its way. */
 const IDLE_GRACE = 1_000;
 
@@ -50,8 +48,7 @@ export async function finishWithin(
 export async function endAll(clients: Clients, closed: Promise<unknown>): Promise<void> {
   const { connections, transports } = clients;
   for (const connection of connections.values()) connection.close();
-  // All others are destroyed by now.
-  if (transports.size === 0) return void (await closed);
+  if (transports.size + connections.size === 0) return void (await closed);
   const timer = setTimeout(() => {
     for (const socket of [...connections.keys(), ...transports]) socket.destroy();
   }, FAREWELL);

@@ -23,8 +23,12 @@ export interface Acceptor {
 
 /** How long a refused client may go on sending, in milliseconds, so that it gets to read why. */
 const LINGER_TIME = 30_000;
+/** How long a client has for its last answer when the server closes, in milliseconds. */
+export const FAREWELL = 20;
 /** How many bytes it may go on sending. */
 const LINGER_BYTES = 256 * 1024 * 1024;
+/** Bytes that are with the client as soon as they are sent: less than any system's buffers hold. */
+const IN_FLIGHT = 16_384;
 /** Nim's words to a client that shuts its sending side too early. */
 const BODY_ENDS_EARLY = "Bad Request. Content-Length does not match actual.";
 const CHUNKS_END_EARLY = "Bad Request. Encoding separator must be \\r\\n";
@@ -176,17 +180,15 @@ export class Connection implements Line {
 
   /** Is there nothing to answer, and no callback that has the socket? */
   get idle(): boolean {
-    if (this.#taken || this.#lingersFrom !== -1) return false;
-    if (this.#current === undefined) return true;
-    // The system has the whole answer, Node only does not know it yet.
-    return this.#current.answered && this.socket.writableLength === 0 && this.#line === undefined;
+    if (this.#taken || this.#lingersFrom !== -1 || this.socket.writableLength > 0) return false;
+    // The system may have the whole answer, only Node does not know it yet.
+    return this.#current === undefined || (this.#current.answered && this.#line === undefined);
   }
 
   /** The server closes: what the system has is delivered, all else is cut. */
   close(): void {
     this.#closing = true;
-    // With nothing left to write, that is as good as an orderly end, and a turn of the event loop earlier; TLS says goodbye.
-    if (this.idle) return void ("encrypted" in this.socket ? this.socket.destroySoon() : this.socket.destroy());
+    if (this.idle) return this.#farewell();
     if (this.#current?.begun === true) this.#current.cut();
     else this.socket.destroy();
     this.closed();
@@ -267,11 +269,20 @@ export class Connection implements Line {
     this.#linger();
   }
 
+  /** Ends an idle connection. */
+  #farewell(): void {
+    // So little is with the client, whatever it does now. More may wait here for the client to read on, and if that sends
+    // something meanwhile to a socket that is closed, it gets a reset instead.
+    if (this.socket.bytesWritten < IN_FLIGHT) return this.socket.destroySoon();
+    this.socket.end();
+    this.#linger(FAREWELL);
+  }
+
   /**
    * Lets the client finish sending, so that it reads its answer: closing at once would reset the connection under its
    * hands (RFC 9112 9.6).
    */
-  #linger(): void {
+  #linger(time = LINGER_TIME): void {
     this.#closing = true;
     this.#line = undefined;
     this.#lingersFrom = this.socket.bytesRead;
@@ -281,7 +292,7 @@ export class Connection implements Line {
     if (this.#release()) this.socket.once("resume", readPast);
     else readPast();
     this.socket.resume();
-    const timer = setTimeout(() => this.socket.destroy(), LINGER_TIME).unref();
+    const timer = setTimeout(() => this.socket.destroy(), time).unref();
     this.socket.once("close", () => clearTimeout(timer));
   }
 

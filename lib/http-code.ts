@@ -24,6 +24,7 @@ const nimPhrases: { readonly [code: HttpCode]: string | undefined } = {
   414: "Request-URI Too Long",
   416: "Requested Range Not Satisfiable",
   418: "I'm a teapot",
+  509: "",
 };
 
 /** 100 Continue: the client may send the body. RFC 9110 15.2.1. */

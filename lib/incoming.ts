@@ -25,6 +25,8 @@ export class Incoming extends IncomingMessage {
   sink: BodySink | undefined = undefined;
   /** An upgrade request with a body on a Node that reads that itself: an ordinary request, and the last on its connection. */
   declinesUpgrade = false;
+  /** The next look at the header fields is Node's own. */
+  nodeLooks = false;
   #reader = false;
 
   override push(chunk: unknown): boolean {
@@ -57,7 +59,9 @@ export class Incoming extends IncomingMessage {
 Object.defineProperty(Incoming.prototype, "headers", {
   configurable: true,
   get(this: Incoming): object {
-    return this.sink === undefined ? earlyFields(this) : (allFields.get.call(this) as object);
+    const early = this.nodeLooks && this.sink === undefined;
+    this.nodeLooks = false;
+    return early ? earlyFields(this) : (allFields.get.call(this) as object);
   },
   set: allFields.set,
 });

@@ -5,9 +5,13 @@ import type { Request } from "./request";
 
 /** What a server is made with. */
 export interface AsyncHttpServerOptions {
-  /** Node always sets SO_REUSEADDR; `false` is an error. Default `true`. */
+  /** Default `true`; `false` is an error, because Node always sets SO_REUSEADDR. */
   readonly reuseAddr?: boolean | undefined;
-  /** SO_REUSEPORT: several processes listen on one port. An error where this Node cannot do it. Default `false`. */
+  /**
+   * SO_REUSEPORT: several processes listen on one port. Default `false`.
+   *
+   * An error where this Node cannot do it.
+   */
   readonly reusePort?: boolean | undefined;
   /** Bytes of a body that are taken; one more gets 413. Default 8,388,608. */
   readonly maxBody?: number | undefined;
@@ -20,7 +24,11 @@ export interface AsyncHttpServerOptions {
   readonly http?: http.ServerOptions | undefined;
   /** `{ key, cert }`: serve HTTPS instead. */
   readonly tls?: SecureContextOptions | undefined;
-  /** Told of every error that a callback throws. Without it, see `acceptRequest`, `serve` and `close`. */
+  /**
+   * Told of every error that a callback throws.
+   *
+   * Without it, see `acceptRequest`, `serve` and `close`.
+   */
   readonly onError?: ((error: unknown, request?: Request) => void) | undefined;
 }
 
@@ -34,7 +42,7 @@ export interface WaitOptions {
 
 /** How a server is closed. */
 export interface CloseOptions {
-  /** Milliseconds for which requests that have arrived may still be answered before they are cut. Default 0. */
+  /** Milliseconds for which what has arrived may still be answered. Default 0. */
   readonly grace?: number | undefined;
 }
 

@@ -1,4 +1,6 @@
+import { channel } from "node:diagnostics_channel";
 import { ServerResponse } from "node:http";
+import type { Incoming } from "./incoming";
 
 /** Who is told that an answer is with the operating system. */
 export interface Sender {
@@ -14,6 +16,8 @@ interface Insides {
   _finish?(): void;
 }
 
+/** Tracers look at the header fields before Node does. */
+const tracers = channel("http.server.request.start");
 /** Content up to this many bytes is copied into the write of its head: as much text as libuv writes without allocating. */
 const ONE_WRITE = 16_384;
 
@@ -24,6 +28,12 @@ const ONE_WRITE = 16_384;
  * which costs a tenth of the whole request.
  */
 export class Outgoing extends ServerResponse {
+  /** Node makes the answer of a request, and then looks at the request's `Expect`. */
+  constructor(...given: ConstructorParameters<typeof ServerResponse>) {
+    super(...given);
+    (given[0] as Incoming).nodeLooks = given[0].httpVersionMinor === 1 && !tracers.hasSubscribers;
+  }
+
   /**
    * Sends the content behind the head that `writeHead` made, and ends the answer.
    *

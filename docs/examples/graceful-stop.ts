@@ -7,14 +7,13 @@ const GRACE = 10_000;
 async function main(): Promise<void> {
   const server = newAsyncHttpServer();
   process.once("SIGTERM", () => {
-    process.once("SIGTERM", () => void server.close());
+    process.once("SIGTERM", () => void server.close().then(() => process.exit()));
     void server.close({ grace: GRACE });
   });
   await server.listen(Number(process.env.PORT ?? 8080));
   console.log(server.url);
   await server.serve(async (request) => {
-    // Work that minds the signal does not keep the process alive once its client is cut.
-    await setTimeout(Number(process.env.WORK ?? 100), undefined, { signal: request.signal });
+    await setTimeout(Number(process.env.WORK ?? 100));
     await request.respond(Http200, `answered by ${process.pid}\n`);
   });
   console.log("stopped");
