@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Exchange, Line } from "./exchange";
 import { codeToString } from "./http-code";
 import { errorAnswer } from "./reply";
-import { clearTimeout, setTimeout } from "./timers";
+import { clearTimeout, setImmediate, setTimeout } from "./timers";
 import { withoutUpgrade } from "./upgrade";
 
 /** What the connections of a server ask of it. */
@@ -23,11 +23,11 @@ export interface Acceptor {
 
 /** How long a refused client may go on sending, in milliseconds, so that it gets to read why. */
 const LINGER_TIME = 30_000;
-/** How long a client has for its last answer when the server closes, in milliseconds. */
+/** How long a client that goes on sending has for its last answer when the server closes, in milliseconds. */
 export const FAREWELL = 20;
 /** How many bytes it may go on sending. */
 const LINGER_BYTES = 256 * 1024 * 1024;
-/** Bytes that are with the client as soon as they are sent: less than any system's buffers hold. */
+/** Bytes that are with the client as soon as they are sent; what is more may wait for it to read on. */
 const IN_FLIGHT = 16_384;
 /** Nim's words to a client that shuts its sending side too early. */
 const BODY_ENDS_EARLY = "Bad Request. Content-Length does not match actual.";
@@ -269,13 +269,17 @@ export class Connection implements Line {
     this.#linger();
   }
 
-  /** Ends an idle connection. */
+  /** Ends an idle connection: as soon as all that has come was read, unless the client is just sending something. */
   #farewell(): void {
-    // So little is with the client, whatever it does now. More may wait here for the client to read on, and if that sends
-    // something meanwhile to a socket that is closed, it gets a reset instead.
-    if (this.socket.bytesWritten < IN_FLIGHT) return this.socket.destroySoon();
+    const { bytesRead, bytesWritten } = this.socket;
+    if (bytesWritten < IN_FLIGHT) return this.socket.destroySoon();
     this.socket.end();
-    this.#linger(FAREWELL);
+    const leave = (): void => {
+      if (this.socket.bytesRead === bytesRead) this.socket.destroy();
+      else this.#linger(FAREWELL);
+    };
+    // The first turn of the event loop may be the rest of this one, without a look at the sockets.
+    this.socket.once("finish", () => setImmediate(() => setImmediate(leave)));
   }
 
   /**

@@ -5,7 +5,7 @@ import type { Request } from "./request";
 
 /** What a server is made with. */
 export interface AsyncHttpServerOptions {
-  /** Default `true`; `false` is an error, because Node always sets SO_REUSEADDR. */
+  /** `true`; Node always sets SO_REUSEADDR, so `false` is an error. */
   readonly reuseAddr?: boolean | undefined;
   /**
    * SO_REUSEPORT: several processes listen on one port. Default `false`.
@@ -16,7 +16,7 @@ export interface AsyncHttpServerOptions {
   /** Bytes of a body that are taken; one more gets 413. Default 8,388,608. */
   readonly maxBody?: number | undefined;
   /**
-   * Handed to Node's `createServer`: timeouts, `maxHeaderSize`, ….
+   * Node's own: timeouts, `maxHeaderSize`, ….
    *
    * The server's own, whatever is given: `requireHostHeader`, `shouldUpgradeCallback`, `optimizeEmptyRequests`; an error
    * to give: `IncomingMessage`, `ServerResponse`.
@@ -36,7 +36,7 @@ export interface AsyncHttpServerOptions {
 export interface WaitOptions {
   /** Milliseconds until the wait is rejected with `ERR_ACCEPT_TIMEOUT`. Default: no end. */
   readonly timeout?: number | undefined;
-  /** Rejects the wait with its reason when it is aborted. */
+  /** Rejects the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -80,10 +80,11 @@ export async function connectRaw(
  * turns of the event loop and needs nobody who accepts requests.
  */
 export async function settle(server: AsyncHttpServer): Promise<void> {
-  const client = await RawClient.connect(server);
+  const { client, socket } = await connectRaw(server);
   await client.send("\0\r\n\r\n");
   await client.end();
   client.destroy();
+  await gone(socket);
 }
 
 /** Whether a promise has settled, however it did, by the next turn of the event loop. */
