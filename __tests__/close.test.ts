@@ -311,7 +311,7 @@ describe("what it ends", () => {
     expect(client.replies[0]?.body.equals(body)).toBe(true);
   });
 
-  test.each([10, 200, 2000])("an answer of %i KiB is whole, and no reset behind it, though its client sends on meanwhile", async (size) => {
+  test.each([200, 2000])("an answer of %i KiB is whole, and no reset behind it, though its client sends on meanwhile", async (size) => {
     const server = await startServer();
     const client = await RawClient.connect(server);
     await client.send(get("/"));
@@ -324,6 +324,18 @@ describe("what it ends", () => {
     client.socket.resume();
     await client.end();
     expect(client.replies.map((reply) => reply.body.equals(body))).toEqual([true]);
+    expect(client.state).toBe("eof");
+  });
+
+  test("a client that has its answer and is sending on is ended, not reset", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/"));
+    await (await server.acceptRequest()).respond(200, "hello");
+    await client.read(1);
+    void client.send(get("/next"));
+    await server.close();
+    await client.end();
     expect(client.state).toBe("eof");
   });
 

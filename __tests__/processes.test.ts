@@ -231,11 +231,15 @@ describe("graceful-stop.ts", () => {
   });
 
   test("nobody else gets in once it stops, and a second SIGTERM ends what takes too long", async () => {
-    await using program = start("graceful-stop", { WORK: "1500" });
+    // Longer than any test lasts: only being ended at once ends it.
+    await using program = start("graceful-stop", { WORK: "600000" });
     const port = Number(new URL(await program.url()).port);
-    const agent = new NodeAgent({ keepAlive: true, maxSockets: 1 });
-    await ask(port, agent);
-    const cut = rejectionOf(ask(port, agent));
+    const asking = httpRequest({ port, method: "POST", headers: { Expect: "100-continue", "Content-Length": 1 } });
+    asking.flushHeaders();
+    // Whoever is told to go on has been accepted.
+    await once(asking, "continue");
+    const cut = rejectionOf(once(asking, "response"));
+    asking.end("x");
     program.send("SIGTERM");
     await refused(port);
     program.send("SIGTERM");

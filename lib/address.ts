@@ -2,15 +2,12 @@ import { lstatSync } from "node:fs";
 import { connect, type AddressInfo, type ListenOptions, type Server } from "node:net";
 import { systemError } from "./errors";
 import { invalid } from "./options";
-import { setImmediate } from "./timers";
+import { afterLook } from "./timers";
 
 /** Connections that the system holds until they are accepted; of Node's 511, a burst of 1,000 clients makes half wait a second. */
 const BACKLOG = 4096;
 /** What the system's `sockaddr_un` holds, in bytes; Node 20 and 22 cut a longer path in silence. */
 const LONGEST_PATH = process.platform === "linux" ? 107 : 103;
-
-/** Turns of the event loop that the news of a closed connection takes. */
-const TURNS = 2;
 
 /** Where to listen: a port of an interface, or the path of a Unix socket (port 0). */
 export function listenOptions(port: number, address: string, reusePort: boolean): ListenOptions {
@@ -40,8 +37,8 @@ function isPath(address: string): boolean {
 /** Binds; settles when that is done or the system refuses. */
 export async function bind(server: Server, options: ListenOptions): Promise<void> {
   // A port that is given may be one that was closed just now. A client of this process with a connection to it hears of
-  // the end in the next turns of the event loop; until then it would send its next request into that connection.
-  if (options.port !== 0) for (let turn = 0; turn < TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
+  // the end when the event loop looks at its socket; until then it would send its next request into that connection.
+  if (options.port !== 0) await afterLook();
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     const done = (cause?: NodeJS.ErrnoException): void => {
       server.removeListener("error", done);

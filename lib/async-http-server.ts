@@ -314,7 +314,7 @@ export class AsyncHttpServer {
     return { next, return: () => Promise.resolve({ done: true, value: undefined }) };
   }
 
-  /** A request has arrived whole; it is not made before somebody wants it. @internal */
+  /** A request has arrived whole; reading `request` makes the object that users see. @internal */
   protected arrived(_exchange: { readonly request: Request }): void {}
 
   /** Shows the error of a callback under `serve`, because a prototype may never call `close`. @internal */

@@ -48,7 +48,6 @@ export async function finishWithin(
 export async function endAll(clients: Clients, closed: Promise<unknown>): Promise<void> {
   const { connections, transports } = clients;
   for (const connection of connections.values()) connection.close();
-  if (transports.size + connections.size === 0) return void (await closed);
   const timer = setTimeout(() => {
     for (const socket of [...connections.keys(), ...transports]) socket.destroy();
   }, FAREWELL);

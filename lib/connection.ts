@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Exchange, Line } from "./exchange";
 import { codeToString } from "./http-code";
 import { errorAnswer } from "./reply";
-import { clearTimeout, setImmediate, setTimeout } from "./timers";
+import { afterLook, clearTimeout, setTimeout } from "./timers";
 import { withoutUpgrade } from "./upgrade";
 
 /** What the connections of a server ask of it. */
@@ -23,10 +23,10 @@ export interface Acceptor {
 
 /** How long a refused client may go on sending, in milliseconds, so that it gets to read why. */
 const LINGER_TIME = 30_000;
-/** How long a client that goes on sending has for its last answer when the server closes, in milliseconds. */
-export const FAREWELL = 20;
 /** How many bytes it may go on sending. */
 const LINGER_BYTES = 256 * 1024 * 1024;
+/** How long a client that goes on sending has for its last answer when the server closes, in milliseconds. */
+export const FAREWELL = 20;
 /** Bytes that are with the client as soon as they are sent; what is more may wait for it to read on. */
 const IN_FLIGHT = 16_384;
 /** Nim's words to a client that shuts its sending side too early. */
@@ -278,8 +278,7 @@ export class Connection implements Line {
       if (this.socket.bytesRead === bytesRead) this.socket.destroy();
       else this.#linger(FAREWELL);
     };
-    // The first turn of the event loop may be the rest of this one, without a look at the sockets.
-    this.socket.once("finish", () => setImmediate(() => setImmediate(leave)));
+    this.socket.once("finish", () => void afterLook().then(leave));
   }
 
   /**

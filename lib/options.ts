@@ -36,7 +36,7 @@ export interface AsyncHttpServerOptions {
 export interface WaitOptions {
   /** Milliseconds until the wait is rejected with `ERR_ACCEPT_TIMEOUT`. Default: no end. */
   readonly timeout?: number | undefined;
-  /** Rejects the wait with its reason. */
+  /** Aborted, it rejects the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 

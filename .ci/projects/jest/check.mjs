@@ -36,7 +36,7 @@ async function passes(name, args, { forbidden = leftovers, ...options } = {}) {
 }
 
 /** Jest runs what it is given here, not every test file of the folder. */
-function only(folder, config = {}) {
+function configFor(folder, config = {}) {
   writeFileSync(`${folder}.config.json`, JSON.stringify({ rootDir: folder, ...config }));
   return ["--config", `${folder}.config.json`];
 }
@@ -61,7 +61,7 @@ await check("README: the first example is a complete Jest test", async () => {
   mkdirSync("readme");
   writeFileSync(`readme/readme.test.${{ js: "js", javascript: "js", mjs: "mjs", ts: "ts", typescript: "ts" }[language]}`, code);
   writeFileSync("readme/tsconfig.json", JSON.stringify({ compilerOptions: { target: "es2022", module: "nodenext", strict: true, types: ["node", "jest"] } }));
-  const config = only("readme", { transform: { "\\.ts$": ["ts-jest", { tsconfig: "<rootDir>/tsconfig.json" }] } });
+  const config = configFor("readme", { transform: { "\\.ts$": ["ts-jest", { tsconfig: "<rootDir>/tsconfig.json" }] } });
   const { code: exit, output, report } = await jest([...config, "--detectOpenHandles"]);
   assert.equal(exit, 0, output);
   assert.ok(report.numPassedTests > 0, output);
@@ -71,7 +71,7 @@ await check("README: the first example is a complete Jest test", async () => {
 // An assertion that fails inside a handler: the test fails, and the output shows the handler's own line and diff.
 for (const file of readdirSync("failing")) {
   await check(`failing/${file} fails with the handler's own diff`, async () => {
-    const { code, output, report } = await jest([...only("failing"), `failing/${file}`], { timeout: 60_000 });
+    const { code, output, report } = await jest([...configFor("failing"), `failing/${file}`], { timeout: 60_000 });
     assert.equal(code, 1, output);
     assert.equal(report.numFailedTests, 1, output);
     const [message] = report.testResults[0].assertionResults[0].failureMessages;
@@ -86,16 +86,16 @@ for (const file of readdirSync("failing")) {
 // A server that a test never closes, alone in Jest's own process and among others in workers.
 for (const file of readdirSync("forgotten")) {
   await check(`forgotten/${file} does not keep Jest alive`, async () => {
-    const { code, output } = await jest([...only("forgotten"), "--runInBand", `forgotten/${file}`], { timeout: 30_000 });
+    const { code, output } = await jest([...configFor("forgotten"), "--runInBand", `forgotten/${file}`], { timeout: 30_000 });
     assert.equal(code, 0, output);
     assert.doesNotMatch(output, leftovers);
   });
 }
-await passes("forgotten servers in workers", [...only("forgotten"), "--maxWorkers=2"], { timeout: 60_000 });
+await passes("forgotten servers in workers", [...configFor("forgotten"), "--maxWorkers=2"], { timeout: 60_000 });
 
 writeParallel("parallel", 200);
 // Eight workers on two cores are slow to start, to run and to end; what must not happen is a clash or a reset.
-const patient = only("parallel", { testTimeout: 60_000 });
+const patient = configFor("parallel", { testTimeout: 60_000 });
 await passes("200 test files in 8 parallel workers", [...patient, "--maxWorkers=8"], {
   forbidden: /ECONNRESET|EADDRINUSE|did not exit/,
 });
