@@ -14,14 +14,19 @@ function systemError(code: string): Error {
   return Object.assign(new Error(code), { code });
 }
 
-/** Makes the two files from which Node tells about descriptors say what a system says. */
-function onSystem(limits: string | Error, open: number | Error): void {
+/**
+ * Makes the two files from which Node tells about descriptors say what a system says.
+ *
+ * @param told the size of the directory: since Linux 6.2 the number of open ones, before it nothing
+ */
+function onSystem(limits: string | Error, open: number | Error, told = 0): void {
   const answer = <T>(given: T | Error): T => {
     if (given instanceof Error) throw given;
     return given;
   };
   jest.spyOn(fs, "readFileSync").mockImplementation(() => answer(limits));
   const names = open instanceof Error ? open : Array.from({ length: open + 1 }, String);
+  jest.spyOn(fs, "statSync").mockImplementation((() => ({ size: told })) as never);
   jest.spyOn(fs, "readdirSync").mockImplementation((() => answer(names)) as never);
 }
 
@@ -42,6 +47,12 @@ describe("allowRequest, boundaries on both sides", () => {
     onSystem(limits, open);
     expect(new Descriptors(() => connections).allowRequest(most)).toBe(true);
     expect(new Descriptors(() => connections).allowRequest(most + 1)).toBe(false);
+  });
+
+  test("a system whose directory has a size is not asked for its entries", () => {
+    onSystem(limitsOf("1024"), noRoom, process.platform === "linux" ? 100 : 0);
+    expect(new Descriptors(none).allowRequest(923)).toBe(process.platform === "linux");
+    expect(new Descriptors(none).allowRequest(924)).toBe(false);
   });
 
   test.each([["EMFILE"], ["ENFILE"]])("none where even the question needs one (%s)", (code) => {

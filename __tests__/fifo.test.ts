@@ -1,23 +1,32 @@
-import { Fifo, type Place } from "../lib/fifo";
+import { Fifo, type Linked } from "../lib/fifo";
 
-function filled(...values: string[]): { fifo: Fifo<string>; places: Record<string, Place<string>> } {
-  const fifo = new Fifo<string>();
-  const places = Object.fromEntries(values.map((value) => [value, fifo.push(value)]));
-  return { fifo, places };
+class Entry<T> implements Linked<Entry<T>> {
+  queued = false;
+  previous: Entry<T> | undefined = undefined;
+  next: Entry<T> | undefined = undefined;
+
+  constructor(readonly value: T) {}
 }
 
-function rest(fifo: Fifo<string>): string {
-  const walked = [...fifo.places()].map((place) => place.value).join("");
+function filled(...values: string[]): { fifo: Fifo<Entry<string>>; entries: Record<string, Entry<string>> } {
+  const fifo = new Fifo<Entry<string>>();
+  const entries = Object.fromEntries(values.map((value) => [value, new Entry(value)]));
+  for (const value of values) fifo.push(entries[value]!);
+  return { fifo, entries };
+}
+
+function rest(fifo: Fifo<Entry<string>>): string {
+  const walked = [...fifo].map(({ value }) => value).join("");
   let shifted = "";
-  for (let value = fifo.shift(); value !== undefined; value = fifo.shift()) shifted += value;
+  for (let entry = fifo.shift(); entry !== undefined; entry = fifo.shift()) shifted += entry.value;
   expect(shifted).toBe(walked);
   expect(fifo.length).toBe(0);
   return shifted;
 }
 
 test("an empty one gives nothing", () => {
-  const fifo = new Fifo<string>();
-  expect([fifo.length, fifo.shift(), [...fifo.places()]]).toEqual([0, undefined, []]);
+  const fifo = new Fifo<Entry<string>>();
+  expect([fifo.length, fifo.shift(), [...fifo]]).toEqual([0, undefined, []]);
 });
 
 test("first in, first out", () => {
@@ -38,8 +47,8 @@ test.each<[removed: string, left: string]>([
   ["abcd", ""],
   ["bb", "acd"],
 ])("without %s there is %s", (removed, left) => {
-  const { fifo, places } = filled("a", "b", "c", "d");
-  for (const value of removed) fifo.remove(places[value]!);
+  const { fifo, entries } = filled("a", "b", "c", "d");
+  for (const value of removed) fifo.remove(entries[value]!);
   expect(fifo.length).toBe(left.length);
   expect(rest(fifo)).toBe(left);
 });
@@ -49,39 +58,53 @@ test.each<[removed: string, left: string]>([
   ["d", "abcx"],
   ["abcd", "x"],
 ])("without %s, one that comes later is the last", (removed, left) => {
-  const { fifo, places } = filled("a", "b", "c", "d");
-  for (const value of removed) fifo.remove(places[value]!);
-  fifo.push("x");
+  const { fifo, entries } = filled("a", "b", "c", "d");
+  for (const value of removed) fifo.remove(entries[value]!);
+  fifo.push(new Entry("x"));
   expect(rest(fifo)).toBe(left);
 });
 
-test("a place that was shifted out can be removed, which does nothing", () => {
-  const { fifo, places } = filled("a", "b");
-  expect(fifo.shift()).toBe("a");
-  fifo.remove(places["a"]!);
-  fifo.push("c");
-  fifo.remove(places["a"]!);
-  expect(rest(fifo)).toBe("bc");
+test("an entry says whether it stands in the line", () => {
+  const { fifo, entries } = filled("a", "b", "c");
+  fifo.shift();
+  fifo.remove(entries["b"]!);
+  expect(["a", "b", "c"].map((value) => entries[value]!.queued)).toEqual([false, false, true]);
 });
 
-test("the walk goes on when the place at hand is removed after it", () => {
-  const { fifo, places } = filled("a", "b", "c");
-  for (const place of fifo.places()) {
-    if (place.value === "b") {
-      fifo.remove(place);
-      break;
-    }
+test("one that has left holds on to no other", () => {
+  const { fifo, entries } = filled("a", "b", "c");
+  fifo.remove(entries["b"]!);
+  fifo.shift();
+  expect(Object.values(entries).flatMap(({ previous, next }) => [previous, next])).toEqual(Array(6).fill(undefined));
+});
+
+test("one that was shifted out can be removed, which does nothing, and come again", () => {
+  const { fifo, entries } = filled("a", "b");
+  expect(fifo.shift()).toBe(entries["a"]);
+  fifo.remove(entries["a"]!);
+  fifo.push(new Entry("c"));
+  fifo.remove(entries["a"]!);
+  fifo.push(entries["a"]!);
+  expect(rest(fifo)).toBe("bca");
+});
+
+test("the walk goes on when the entry at hand is removed", () => {
+  const { fifo } = filled("a", "b", "c");
+  let walked = "";
+  for (const entry of fifo) {
+    walked += entry.value;
+    fifo.remove(entry);
   }
-  fifo.remove(places["b"]!);
-  expect(rest(fifo)).toBe("ac");
+  expect([walked, fifo.length]).toEqual(["abc", 0]);
 });
 
 test("100,000 entries that leave from either end and the middle", () => {
-  const fifo = new Fifo<number>();
-  const places = Array.from({ length: 100_000 }, (_, i) => fifo.push(i));
-  for (let i = 1; i < places.length; i += 2) fifo.remove(places[i]!);
+  const fifo = new Fifo<Entry<number>>();
+  const entries = Array.from({ length: 100_000 }, (_, i) => new Entry(i));
+  for (const entry of entries) fifo.push(entry);
+  for (let i = 1; i < entries.length; i += 2) fifo.remove(entries[i]!);
   expect(fifo.length).toBe(50_000);
-  const shifted = Array.from({ length: 50_000 }, () => fifo.shift());
+  const shifted = Array.from({ length: 50_000 }, () => fifo.shift()?.value);
   expect(shifted).toEqual(Array.from({ length: 50_000 }, (_, i) => 2 * i));
   expect(fifo.shift()).toBeUndefined();
 });

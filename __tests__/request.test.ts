@@ -183,6 +183,16 @@ describe("signal", () => {
     expect(request.signal.aborted).toBe(true);
   });
 
+  test("is aborted already when it is first read after the client shut its sending side", async () => {
+    const { request, client, socket } = await accepted();
+    const ended = once(socket, "end");
+    client.half();
+    await ended;
+    expect(request.signal.aborted).toBe(true);
+    await request.respond(200, "for you");
+    expect((await client.end()).map(({ body }) => body.toString())).toEqual(["for you"]);
+  });
+
   test("is aborted when the client leaves in the middle of the answer", async () => {
     const { request, client } = await accepted();
     await request.sendHeaders({});

@@ -1,8 +1,8 @@
 import type { Exchange } from "./exchange";
-import { Fifo, type Place } from "./fifo";
+import { Fifo, type Linked } from "./fifo";
 
 /** Somebody who waits for one request. */
-export interface Waiter {
+export interface Waiter extends Linked<Waiter> {
   /** Is it called in a loop with a callback, so that it can be told of a callback's error? */
   readonly loop: boolean;
   take(exchange: Exchange): void;
@@ -23,7 +23,7 @@ export class AcceptQueue {
     const waiter = this.#waiting.shift();
     if (waiter !== undefined) waiter.take(exchange);
     else if (this.#server !== undefined) this.#server(exchange);
-    else exchange.place = this.#ready.push(exchange);
+    else this.#ready.push(exchange);
   }
 
   /** Does anybody wait? If not, the exchange is told to `read` as soon as somebody does. */
@@ -35,27 +35,23 @@ export class AcceptQueue {
 
   withdraw(exchange: Exchange): void {
     this.#unread.delete(exchange);
-    if (exchange.place !== undefined) this.#ready.remove(exchange.place);
-    exchange.place = undefined;
+    this.#ready.remove(exchange);
   }
 
   /** The longest queued request, if there is one. */
   take(): Exchange | undefined {
-    const exchange = this.#ready.shift();
-    if (exchange !== undefined) exchange.place = undefined;
-    return exchange;
+    return this.#ready.shift();
   }
 
   /** Waits for the next request; only where `take` found none. */
-  wait(waiter: Waiter): Place<Waiter> {
-    const place = this.#waiting.push(waiter);
+  wait(waiter: Waiter): void {
+    this.#waiting.push(waiter);
     this.#readAll();
-    return place;
   }
 
   /** The wait is over without a request, which goes to somebody else. */
-  leave(place: Place<Waiter>): void {
-    this.#waiting.remove(place);
+  leave(waiter: Waiter): void {
+    this.#waiting.remove(waiter);
   }
 
   /** Hands every request to one function, now and from now on; `undefined` ends that. */
@@ -68,10 +64,10 @@ export class AcceptQueue {
 
   /** Tells the longest waiting loop; `false` if none waits. */
   failLoop(reason: unknown): boolean {
-    for (const place of this.#waiting.places()) {
-      if (!place.value.loop) continue;
-      this.#waiting.remove(place);
-      place.value.fail(reason);
+    for (const waiter of this.#waiting) {
+      if (!waiter.loop) continue;
+      this.#waiting.remove(waiter);
+      waiter.fail(reason);
       return true;
     }
     return false;

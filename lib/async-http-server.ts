@@ -345,8 +345,8 @@ export class AsyncHttpServer {
       const exchange = this.#queue.take();
       if (exchange !== undefined) return resolve(use(exchange));
       const waiter = new Wait(loop, use, resolve, reject);
-      const place = this.#queue.wait(waiter);
-      if (wait !== undefined) waiter.limit(wait, this.#queue, place, () => this.#situation());
+      this.#queue.wait(waiter);
+      if (wait !== undefined) waiter.limit(wait, this.#queue, () => this.#situation());
     });
   }
 

@@ -1,4 +1,4 @@
-import type { Exchange } from "./exchange";
+import { settled, type Exchange } from "./exchange";
 import type { Request } from "./request";
 
 /**
@@ -37,7 +37,8 @@ export class Callbacks {
 function attempt(call: () => unknown, failed: (error: unknown) => void): void {
   try {
     const result = call() as Partial<PromiseLike<unknown>> | undefined | null;
-    if (typeof result?.then === "function") result.then(undefined, failed);
+    // The promise of an answer that left at once is no news.
+    if (result !== settled && typeof result?.then === "function") result.then(undefined, failed);
   } catch (error) {
     failed(error);
   }

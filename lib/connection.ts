@@ -58,6 +58,7 @@ export class Connection implements Line {
   #replayed: string[] | undefined = undefined;
   /** A callback has the socket. */
   #taken = false;
+  #watched = false;
 
   constructor(socket: Socket, acceptor: Acceptor) {
     this.socket = socket;
@@ -129,7 +130,13 @@ export class Connection implements Line {
   }
 
   requestComplete(exchange: Exchange): void {
-    if (exchange === this.#current) this.#acceptor.offer(exchange);
+    if (exchange === this.#current) this.#offer(exchange);
+  }
+
+  watchEnd(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    this.socket.on("end", () => this.#halfClosed());
   }
 
   bodyTooLong(exchange: Exchange): void {
@@ -194,15 +201,6 @@ export class Connection implements Line {
     this.closed();
   }
 
-  /** The client shut its sending side. */
-  halfClosed(): void {
-    const current = this.#current;
-    if (current === undefined) return;
-    // Nobody has accepted the request, and a client that shut its side is taken to be going.
-    if (current.place !== undefined) this.socket.destroy();
-    else current.halfClosed();
-  }
-
   /** The socket is closed. */
   closed(): void {
     for (const exchange of this.exchanges) {
@@ -222,9 +220,23 @@ export class Connection implements Line {
       if (!exchange.complete) return this.#replay(exchange);
       exchange.response.assignSocket(this.socket);
     }
-    if (exchange.complete) this.#acceptor.offer(exchange);
+    if (exchange.complete) this.#offer(exchange);
     // Without `Expect`, the first bytes of a body are taken unasked.
     else if (!exchange.expectsContinue || this.#acceptor.wants(exchange)) exchange.read();
+  }
+
+  #offer(exchange: Exchange): void {
+    this.#acceptor.offer(exchange);
+    if (exchange.queued) this.watchEnd();
+  }
+
+  /** The client shut its sending side. */
+  #halfClosed(): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    // Nobody has accepted the request, and a client that shut its side is taken to be going.
+    if (current.queued) this.socket.destroy();
+    else current.halfClosed();
   }
 
   /** The callback answered an upgrade request: either the socket is its own now, or all goes on as if nothing was asked. */

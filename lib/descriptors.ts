@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 
 /**
  * The descriptor limit that is assumed where the process's own cannot be read, as in Nim.
@@ -27,6 +27,9 @@ function maxDescriptors(): number {
 /** How many descriptors are open; `otherwise` where the system does not tell. */
 function openDescriptors(otherwise: () => number): number {
   try {
+    // Since Linux 6.2 the size of the directory is their number; before, it is 0.
+    const told = process.platform === "linux" ? statSync("/dev/fd").size : 0;
+    if (told > 0) return told;
     // One of them is the directory itself.
     return readdirSync("/dev/fd").length - 1;
   } catch (error) {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { BodyBuffer, emptyBody } from "./body";
 import { isSource, normalize, release, type Content, type Source } from "./content";
 import { withCode } from "./errors";
-import type { Place } from "./fifo";
+import type { Linked } from "./fifo";
 import type { Head } from "./framing";
 import type { HeadersInit } from "./http-headers";
 import type { BodySink, Incoming } from "./incoming";
@@ -24,6 +24,8 @@ export interface Line {
   requestComplete(exchange: Exchange): void;
   /** The body is longer than `maxBody`. */
   bodyTooLong(exchange: Exchange): void;
+  /** It is news to somebody when the client shuts its sending side: the exchange is told by `halfClosed`. */
+  watchEnd(): void;
   /** More has come of what nobody will read. */
   discard(): void;
   /** Something of an answer is still here: the client may leave it lying only so long. */
@@ -41,12 +43,13 @@ const HEAD = 1;
 const SENDING = 2;
 const WHOLE = 3;
 
-const settled = Promise.resolve();
+/** What `respond` returns where the system took the whole answer at once. */
+export const settled = Promise.resolve();
 
 const failureHeaders = { "content-type": "text/plain", connection: "close" };
 
 /** One request on a connection and the answer to it. */
-export class Exchange implements BodySink, RequestSource, Sender {
+export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchange> {
   readonly raw: Incoming;
   readonly response: Outgoing;
   readonly line: Line;
@@ -59,8 +62,10 @@ export class Exchange implements BodySink, RequestSource, Sender {
   body: Buffer = emptyBody;
   /** An upgrade request or CONNECT, at which Node has let go of the socket. */
   upgrades = false;
-  /** Its place among the requests that nobody has accepted yet. */
-  place: Place<Exchange> | undefined = undefined;
+  /** Does it stand among the requests that nobody has accepted yet? */
+  queued = false;
+  previous: Exchange | undefined = undefined;
+  next: Exchange | undefined = undefined;
   /** Was it handed to whoever answers it? */
   accepted = false;
   /** The final status that was sent, or 0. */
@@ -146,7 +151,8 @@ export class Exchange implements BodySink, RequestSource, Sender {
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#leaving) this.#abort.abort();
+      this.line.watchEnd();
+      if (this.#leaving || (this.#answer !== WHOLE && this.line.socket.readableEnded)) this.#abort.abort();
     }
     return this.#abort.signal;
   }
@@ -170,6 +176,10 @@ export class Exchange implements BodySink, RequestSource, Sender {
   data(chunk: Buffer): boolean {
     if (this.refusal !== 0) {
       this.line.discard();
+      return true;
+    }
+    if (chunk.length === this.#announced) {
+      this.body = chunk;
       return true;
     }
     const buffer = (this.#buffer ??= new BodyBuffer(this.#announced));

@@ -1,9 +1,9 @@
-/** One place in a {@link Fifo}; keep it to leave the line before your turn. */
-export interface Place<T> {
-  readonly value: T;
-  /** @internal */ previous: Place<T> | undefined;
-  /** @internal */ next: Place<T> | undefined;
-  /** @internal */ waiting: boolean;
+/** What can stand in a {@link Fifo}, in one at a time: the links are its own, so that standing there takes no object. */
+export interface Linked<T> {
+  /** Does it stand in a line? */
+  queued: boolean;
+  /** @internal */ previous: T | undefined;
+  /** @internal */ next: T | undefined;
 }
 
 /**
@@ -12,45 +12,48 @@ export interface Place<T> {
  * Every operation costs the same for one entry and for 100,000: an array's `shift` and `splice` or a `Set` that is
  * emptied from its front would not.
  */
-export class Fifo<T> {
-  #first: Place<T> | undefined;
-  #last: Place<T> | undefined;
+export class Fifo<T extends Linked<T>> {
+  #first: T | undefined;
+  #last: T | undefined;
   #length = 0;
 
   get length(): number {
     return this.#length;
   }
 
-  push(value: T): Place<T> {
-    const place: Place<T> = { value, previous: this.#last, next: undefined, waiting: true };
-    if (this.#last === undefined) this.#first = place;
-    else this.#last.next = place;
-    this.#last = place;
+  push(entry: T): void {
+    entry.queued = true;
+    entry.previous = this.#last;
+    if (this.#last === undefined) this.#first = entry;
+    else this.#last.next = entry;
+    this.#last = entry;
     this.#length++;
-    return place;
   }
 
   shift(): T | undefined {
-    const place = this.#first;
-    if (place === undefined) return undefined;
-    this.remove(place);
-    return place.value;
+    const entry = this.#first;
+    if (entry !== undefined) this.remove(entry);
+    return entry;
   }
 
-  /** Leaves the line; does nothing for a place that has left it already. */
-  remove(place: Place<T>): void {
-    if (!place.waiting) return;
-    place.waiting = false;
-    if (place.previous === undefined) this.#first = place.next;
-    else place.previous.next = place.next;
-    if (place.next === undefined) this.#last = place.previous;
-    else place.next.previous = place.previous;
-    place.previous = place.next = undefined;
+  /** Leaves the line; does nothing for one that has left it already. */
+  remove(entry: T): void {
+    if (!entry.queued) return;
+    entry.queued = false;
+    if (entry.previous === undefined) this.#first = entry.next;
+    else entry.previous.next = entry.next;
+    if (entry.next === undefined) this.#last = entry.previous;
+    else entry.next.previous = entry.previous;
+    entry.previous = entry.next = undefined;
     this.#length--;
   }
 
-  /** All places, first to last. */
-  *places(): Generator<Place<T>> {
-    for (let place = this.#first; place !== undefined; place = place.next) yield place;
+  /** All entries, first to last; whoever is at one may remove it. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let entry = this.#first; entry !== undefined; ) {
+      const { next } = entry;
+      yield entry;
+      entry = next;
+    }
   }
 }

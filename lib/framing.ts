@@ -42,7 +42,7 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
       case 4:
         if (isField(name, "host")) {
           hosts++;
-          hostValid &&= HOST.test(lines[i + 1]!);
+          hostValid &&= isHost(lines[i + 1]!);
         }
         break;
       case 6:
@@ -83,6 +83,16 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
 /** RFC 9112 6.3: does a body follow the head of this request? */
 export function hasBody(raw: IncomingMessage): boolean {
   return readHead(raw, Infinity).length !== 0;
+}
+
+/** The latest that was valid: clients ask for the same one again and again. */
+let knownHost = "";
+
+function isHost(value: string): boolean {
+  if (value === knownHost) return true;
+  const valid = HOST.test(value);
+  if (valid) knownHost = value;
+  return valid;
 }
 
 /** RFC 9110 5.1: field names are case-insensitive; the two usual spellings need no folding. */

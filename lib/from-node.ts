@@ -101,9 +101,6 @@ export function connectClients(
   };
 
   // One function for all sockets: an idle connection shall cost no more than Node's own.
-  function onEnd(this: Socket): void {
-    connections.get(this)?.halfClosed();
-  }
   function onClose(this: Socket): void {
     connections.get(this)?.closed();
     connections.delete(this);
@@ -113,7 +110,6 @@ export function connectClients(
     // As `node:http` has it; `node:https` leaves it out, and a handshake that breaks off must not leave a socket half open.
     socket.allowHalfOpen = true;
     connections.set(socket, new Connection(socket, acceptor));
-    socket.on("end", onEnd);
     socket.on("close", onClose);
   });
   if (scheme === "https") {

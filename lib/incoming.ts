@@ -1,5 +1,4 @@
 import { IncomingMessage } from "node:http";
-import { allFields, earlyFields } from "./early-fields";
 
 /** Where the parser's body chunks go instead of into a stream. */
 export interface BodySink {
@@ -10,6 +9,12 @@ export interface BodySink {
   /** The message is complete. */
   end(): void;
 }
+
+/** Node's own object of all header fields, which it makes when it is first asked for it. */
+const allFields = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, "headers") as Required<PropertyDescriptor>;
+
+/** What Node finds where it looks for an `Expect` that is not there. */
+const noFields = Object.freeze({});
 
 /** What Node's server calls when an answer is finished and nobody has read the request. */
 const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
@@ -25,7 +30,10 @@ export class Incoming extends IncomingMessage {
   sink: BodySink | undefined = undefined;
   /** An upgrade request with a body on a Node that reads that itself: an ordinary request, and the last on its connection. */
   declinesUpgrade = false;
-  /** The next look at the header fields is Node's own. */
+  /**
+   * The next look at the header fields is Node's own: whether there is an `Expect`. For that it would make an object of
+   * all fields, which takes longer than all that this library does.
+   */
   nodeLooks = false;
   #reader = false;
 
@@ -59,12 +67,19 @@ export class Incoming extends IncomingMessage {
 Object.defineProperty(Incoming.prototype, "headers", {
   configurable: true,
   get(this: Incoming): object {
-    const early = this.nodeLooks && this.sink === undefined;
+    const needless = this.nodeLooks && !haveExpect(this.rawHeaders);
     this.nodeLooks = false;
-    return early ? earlyFields(this) : (allFields.get.call(this) as object);
+    return needless ? noFields : (allFields.get.call(this) as object);
   },
   set: allFields.set,
 });
+
+function haveExpect(lines: readonly string[]): boolean {
+  for (let i = 0; i < lines.length; i += 2) {
+    if (lines[i]!.length === 6 && lines[i]!.toLowerCase() === "expect") return true;
+  }
+  return false;
+}
 
 const streamEnded = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(IncomingMessage.prototype) as object,

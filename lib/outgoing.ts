@@ -1,5 +1,5 @@
 import { channel } from "node:diagnostics_channel";
-import { ServerResponse } from "node:http";
+import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import type { Incoming } from "./incoming";
 
 /** Who is told that an answer is with the operating system. */
@@ -17,7 +17,10 @@ interface Insides {
 }
 
 /** Tracers look at the header fields before Node does. */
-const tracers = channel("http.server.request.start");
+const started = channel("http.server.request.start");
+const created = channel("http.server.response.created");
+/** Node gives the options, though its types do not say so. */
+const NodeResponse = ServerResponse as new (request: IncomingMessage, options?: object) => ServerResponse;
 /** Content up to this many bytes is copied into the write of its head: as much text as libuv writes without allocating. */
 const ONE_WRITE = 16_384;
 
@@ -27,11 +30,10 @@ const ONE_WRITE = 16_384;
  * Up to Node 22 `end` makes three parts of it (head and content, nothing with a callback, all of them in one `writev`),
  * which costs a tenth of the whole request.
  */
-export class Outgoing extends ServerResponse {
-  /** Node makes the answer of a request, and then looks at the request's `Expect`. */
-  constructor(...given: ConstructorParameters<typeof ServerResponse>) {
-    super(...given);
-    (given[0] as Incoming).nodeLooks = given[0].httpVersionMinor === 1 && !tracers.hasSubscribers;
+export class Outgoing extends NodeResponse {
+  constructor(request: IncomingMessage, options?: object) {
+    super(request, options);
+    (request as Incoming).nodeLooks = looksNext(request);
   }
 
   /**
@@ -86,4 +88,11 @@ export class Outgoing extends ServerResponse {
       this.listenerCount("finish") > 0
     );
   }
+}
+
+/** Now that it has made the answer, will nobody but Node look at the request's header fields before it is handed on? */
+function looksNext({ httpVersionMinor, socket }: IncomingMessage): boolean {
+  const { server } = socket as { server?: Server };
+  const mayDrop = (server?.maxRequestsPerSocket ?? 0) > 0;
+  return httpVersionMinor === 1 && !mayDrop && !started.hasSubscribers && !created.hasSubscribers;
 }

@@ -1,7 +1,6 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
 import { withCode } from "./errors";
 import type { Exchange } from "./exchange";
-import type { Place } from "./fifo";
 import type { WaitOptions } from "./options";
 import type { Request } from "./request";
 import { clearTimeout, setTimeout } from "./timers";
@@ -9,6 +8,9 @@ import { clearTimeout, setTimeout } from "./timers";
 /** One call of `acceptRequest` that has to wait: settles once, and then leaves nothing behind. */
 export class Wait<T> implements Waiter {
   readonly loop: boolean;
+  queued = false;
+  previous: Waiter | undefined = undefined;
+  next: Waiter | undefined = undefined;
   readonly #use: (exchange: Exchange) => T;
   readonly #resolve: (value: T) => void;
   readonly #reject: (reason: unknown) => void;
@@ -36,11 +38,11 @@ export class Wait<T> implements Waiter {
     this.#reject(reason);
   }
 
-  /** Ends the wait, which has this place in the queue, when its time is over or its signal aborted. */
-  limit(wait: WaitOptions, queue: AcceptQueue, place: Place<Waiter>, describe: () => string): void {
+  /** Ends the wait, which stands in the queue, when its time is over or its signal aborted. */
+  limit(wait: WaitOptions, queue: AcceptQueue, describe: () => string): void {
     const { timeout, signal } = wait;
     const end = (reason: unknown): void => {
-      queue.leave(place);
+      queue.leave(this);
       this.fail(reason);
     };
     const aborted = (): void => end(signal!.reason);

@@ -46,6 +46,7 @@ const requestCases = [
   { ...hello, name: "answer-1m", title: "answer of 1 MiB, 16 connections", handler: "large", connections: 16 },
   { ...hello, name: "connections-1", title: "Hello World, 1 connection", connections: 1 },
   { ...hello, name: "connections-1000", title: "Hello World, 1,000 connections", connections: 1000 },
+  { ...hello, name: "connections-5000", title: "Hello World, 5,000 connections", connections: 5000 },
   { ...hello, name: "headers-0", title: "20 request headers, none read", handler: "headers", headers: 20 },
   { ...hello, name: "headers-20", title: "20 request headers, all read", handler: "headers", headers: 20, reads: 20 },
 ];
