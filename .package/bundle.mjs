@@ -377,6 +377,7 @@ function compact(text, shorter = new Map()) {
     // A line break ends a statement as well as a semicolon does, where the next one does not go on with it.
     if (ended && word !== "}") out += /^[\w$#]/.test(word) && !/^in(stanceof)?$/.test(word) ? "\n" : ";";
     else if (/[\w$#][\w$#]$|\+\+$|--$/.test(out.slice(-1) + word[0])) out += " ";
+    else if (/,[)\]}]$/.test(out.slice(-1) + word)) out = out.slice(0, -1);
     ended = false;
     out += word;
   };
@@ -389,12 +390,15 @@ function compact(text, shorter = new Map()) {
       ended = true;
     } else if (isLoneStatement(node)) {
       write(node.statements[0]);
+    } else if (isEmptyField(node)) {
+      node.getChildren().slice(0, -3).forEach(write);
+      ended = true;
     } else if (node.getChildCount() > 0) {
       node.getChildren().forEach(write);
     } else if (kind === ts.SyntaxKind.SemicolonToken && !ts.isForStatement(parent)) {
       ended = true;
     } else if (node.getText() !== "" && !isNeedlessParenthesis(node)) {
-      token(shorter.get(node.getText()) ?? node.getText());
+      token(inShort(node, shorter));
     }
   };
   const source = parse(text, "bundle.ts");
@@ -402,6 +406,13 @@ function compact(text, shorter = new Map()) {
   same(shape(source, shorter), shape(parse(out, "bundle.ts"), shorter));
   return `${out}\n`;
 }
+
+/** A token in fewer bytes. */
+const inShort = (node, shorter) =>
+  ts.isNumericLiteral(node) ? node.getText().replaceAll("_", "") : (shorter.get(node.getText()) ?? node.getText());
+
+/** A field is `undefined` if nothing is said of it. */
+const isEmptyField = (node) => ts.isPropertyDeclaration(node) && node.initializer?.getText() === "undefined";
 
 const before = (node) => node.parent.statements[node.parent.statements.indexOf(node) - 1];
 
@@ -422,13 +433,14 @@ const isNeedlessParenthesis = ({ kind, parent }) =>
 
 /** What a program says, without the liberties that `compact` takes. */
 function shape(node, shorter) {
-  const text = node.getText();
-  const short = shorter.get(text) ?? text;
+  const short = inShort(node, shorter);
   if ([...shorter.values()].includes(short)) return [short];
   const inner = [];
-  ts.forEachChild(node, (child) => void inner.push(...shape(child, shorter)));
+  ts.forEachChild(node, (child) => {
+    if (!isEmptyField(node) || child !== node.initializer) inner.push(...shape(child, shorter));
+  });
   if (ts.isVariableStatement(node) || ts.isVariableDeclarationList(node) || isLoneStatement(node)) return inner;
-  return [`${node.kind} ${node.operator ?? ""} ${node.getChildCount() === 0 ? text : ""}`, ...inner, "end"];
+  return [`${node.kind} ${node.operator ?? ""} ${node.getChildCount() === 0 ? short : ""}`, ...inner, "end"];
 }
 
 /** What is said first of every member of an interface of options: units and defaults are what its type does not tell. */
@@ -471,7 +483,8 @@ function declarations(files) {
   const all = new Map(program.getRootFileNames().flatMap((name) => [...hints(program.getSourceFile(name))]));
   const out = {};
   const emitted = program.emit(undefined, (path, text) => {
-    const joined = text.replaceAll(/(?<=^export declare const .*);\nexport declare const /gm, ", ");
+    // What is exported from declarations is declared.
+    const joined = text.replaceAll(/^export declare /gm, "export ").replaceAll(/(?<=^export const .*);\nexport const /gm, ", ");
     out[relative(root, path)] = explain(compact(joined), all);
   });
   const problems = [...ts.getPreEmitDiagnostics(program), ...emitted.diagnostics];

@@ -21,6 +21,11 @@ export function withCode<E extends Error>(code: ErrorCode, error: E): E & { code
   return Object.assign(error, { code });
 }
 
+/** A header line that cannot be sent or kept. */
+export function invalidHeader(problem: string, cause?: unknown): TypeError {
+  return withCode("ERR_INVALID_HEADER", new TypeError(problem, cause === undefined ? {} : { cause }));
+}
+
 /** A system error as Node gives it, made anew: in a test runner's sandbox Node's own is not `instanceof Error`. */
 export function systemError(cause: NodeJS.ErrnoException, hint = ""): Error {
   const { code, errno, syscall } = cause;

@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { Socket } from "node:net";
 import { BodyBuffer, emptyBody } from "./body";
 import { isSource, normalize, release, type Content, type Source } from "./content";
-import { withCode } from "./errors";
+import { invalidHeader, withCode } from "./errors";
 import type { Linked } from "./fifo";
 import type { Head } from "./framing";
 import type { HeadersInit } from "./http-headers";
@@ -296,7 +296,7 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
     try {
       response.writeHead(reply.code, reply.reason, reply.headers);
     } catch (error) {
-      throw invalidHeader(error);
+      throw cannotBeSent(error);
     }
     this.#reply = reply;
     this.status = code;
@@ -308,20 +308,24 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
   }
 
   #respondInterim(code: number, init: HeadersInit | undefined): Promise<void> {
-    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
-    const head = bareHead(code, init, checkHeader);
+    const head = this.#bareHead(code, init);
     // RFC 9110 15.2: no 1xx to an HTTP/1.0 client.
     if (this.#gone || this.raw.httpVersionMinor === 0) return Promise.resolve();
     return this.#write(head);
   }
 
   async #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
-    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
-    const head = bareHead(code, init, checkHeader);
+    const head = this.#bareHead(code, init);
     this.#answer = WHOLE;
     this.status = code;
     if (!this.#gone) await this.#write(head);
     this.finish();
+  }
+
+  /** The head of an answer that is nothing else: an interim one, or the one that ends HTTP on the connection. */
+  #bareHead(code: number, init: HeadersInit | undefined): string {
+    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
+    return bareHead(code, init, checkHeader);
   }
 
   async #respondWithSource(source: Source): Promise<void> {
@@ -382,11 +386,10 @@ function checkHeader(name: string, value: string): void {
     validateHeaderName(name);
     validateHeaderValue(name, value);
   } catch (error) {
-    throw invalidHeader(error);
+    throw cannotBeSent(error);
   }
 }
 
-function invalidHeader(cause: unknown): TypeError {
-  const { message } = cause as Error;
-  return withCode("ERR_INVALID_HEADER", new TypeError(`the header cannot be sent: ${message}`, { cause }));
+function cannotBeSent(cause: unknown): TypeError {
+  return invalidHeader(`the header cannot be sent: ${(cause as Error).message}`, cause);
 }

@@ -1,4 +1,4 @@
-import { withCode } from "./errors";
+import { invalidHeader } from "./errors";
 import { HttpHeaderValues, missing } from "./header-values";
 
 /** How many header lines a request may have; one with more gets 431. */
@@ -379,13 +379,11 @@ function pushLines(flat: string[], name: string, value: HeaderValue | undefined)
 function toText(name: string, value: unknown): string {
   if (typeof value === "string") return value;
   if (typeof value === "number") return String(value);
-  const message = `Give header "${name}" a string, a number or an array of these, not ${kindOf(value)}`;
-  throw withCode("ERR_INVALID_HEADER", new TypeError(message));
+  throw invalidHeader(`Give header "${name}" a string, a number or an array of these, not ${kindOf(value)}`);
 }
 
 function notHeaders(value: unknown): TypeError {
-  const message = `Give the headers as a record, a Map, Headers or [name, value] pairs, not ${kindOf(value)}`;
-  return withCode("ERR_INVALID_HEADER", new TypeError(message));
+  return invalidHeader(`Give the headers as a record, a Map, Headers or [name, value] pairs, not ${kindOf(value)}`);
 }
 
 /** The kind of a value that is wrong, not the value: it may be a secret. */

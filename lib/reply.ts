@@ -1,6 +1,6 @@
 import { codeToString, reasonPhrase } from "./http-code";
 import { flattenHeaders, type HeadersInit } from "./http-headers";
-import { withCode } from "./errors";
+import { invalidHeader, withCode } from "./errors";
 import { asksToClose, elementsOf } from "./framing";
 
 /** What a caller's header lines say about the frame of the answer. */
@@ -126,7 +126,7 @@ function takeFraming(headers: string[]): Framing {
       length = contentLength(headers[i + 1]!, length);
     } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
       if (!/^[ \t]*chunked[ \t]*$/i.test(headers[i + 1]!)) {
-        throw invalidHeader(`"${headers[i + 1]!}" as Transfer-Encoding: only "chunked" can be sent`);
+        throw wrong(`"${headers[i + 1]!}" as Transfer-Encoding: only "chunked" can be sent`);
       }
       chunked = true;
     } else continue;
@@ -143,12 +143,12 @@ function closing(connection: string): string {
 }
 
 function contentLength(value: string, before: number): number {
-  if (!/^[0-9]{1,15}$/.test(value)) throw invalidHeader(`"${value}" as Content-Length: it must be a number of bytes`);
+  if (!/^[0-9]{1,15}$/.test(value)) throw wrong(`"${value}" as Content-Length: it must be a number of bytes`);
   const length = Number(value);
-  if (before !== -1 && before !== length) throw invalidHeader(`two Content-Lengths, ${before} and ${length}`);
+  if (before !== -1 && before !== length) throw wrong(`two Content-Lengths, ${before} and ${length}`);
   return length;
 }
 
-function invalidHeader(problem: string): TypeError {
-  return withCode("ERR_INVALID_HEADER", new TypeError(`the answer was given ${problem}`));
+function wrong(problem: string): TypeError {
+  return invalidHeader(`the answer was given ${problem}`);
 }
