@@ -14,7 +14,7 @@ import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOption
 import type { Request } from "./request";
 import { describeSituation, History } from "./situation";
 import { setTimeout } from "./timers";
-import { accept, acceptNext, endIfClosed, Wait } from "./wait";
+import { accept, acceptNext, over, Wait } from "./wait";
 
 /** Milliseconds between two looks at the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;
@@ -310,8 +310,8 @@ export class AsyncHttpServer {
    * A loop that awaits its answers serves one request after the other; `serve` serves them side by side.
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
-    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, acceptNext).catch(endIfClosed);
-    return { next, return: () => Promise.resolve({ done: true, value: undefined }) };
+    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, acceptNext, over);
+    return { next, return: () => Promise.resolve(over) };
   }
 
   /** A request has arrived whole; reading `request` makes the object that users see. @internal */
@@ -334,8 +334,10 @@ export class AsyncHttpServer {
     if (this.#listening === undefined) this.#address();
   }
 
-  #accept<T>(loop: boolean, wait: WaitOptions | undefined, use: (exchange: Exchange) => T): Promise<T> {
+  /** @param closed what to give, instead of an error, if the server is closed */
+  #accept<T>(loop: boolean, wait: WaitOptions | undefined, use: (exchange: Exchange) => T, closed?: T): Promise<T> {
     return new Promise((resolve, reject) => {
+      if (closed !== undefined && this.#closed) return resolve(closed);
       this.#checkOpen();
       if (wait !== undefined) {
         checkWait(wait);
@@ -344,7 +346,7 @@ export class AsyncHttpServer {
       if (loop && this.#errors.length > 0) return reject(this.#errors.takeFirst() as Error);
       const exchange = this.#queue.take();
       if (exchange !== undefined) return resolve(use(exchange));
-      const waiter = new Wait(loop, use, resolve, reject);
+      const waiter = new Wait(loop, use, resolve, closed === undefined ? reject : () => resolve(closed));
       this.#queue.wait(waiter);
       if (wait !== undefined) waiter.limit(wait, this.#queue, () => this.#situation());
     });

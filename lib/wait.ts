@@ -76,7 +76,4 @@ export function acceptNext(exchange: Exchange): IteratorResult<Request> {
 }
 
 /** The last step of `for await`. */
-export function endIfClosed(error: unknown): IteratorResult<Request> {
-  if ((error as { code?: unknown }).code === "ERR_SERVER_CLOSED") return { done: true, value: undefined };
-  throw error;
-}
+export const over: IteratorResult<Request> = { done: true, value: undefined };

@@ -331,7 +331,7 @@ async function main() {
     progress("");
   }
   const { node } = process.versions;
-  const result = table(rows, node, `${ROUNDS} rounds of ${SECONDS} s each side, in turn`);
+  const result = table(rows, node, `${ROUNDS} rounds of ${SECONDS} s each side, in turn, by ${PAIRS} pairs of processes`);
   process.stdout.write(result);
   if (!options.save) return;
   const page = insert(readFileSync(PAGE, "utf8"), node.split(".")[0], result);
