@@ -49,12 +49,6 @@ describe("allowRequest, boundaries on both sides", () => {
     expect(new Descriptors(() => connections).allowRequest(most + 1)).toBe(false);
   });
 
-  test("a system whose directory has a size is not asked for its entries", () => {
-    onSystem(limitsOf("1024"), noRoom, process.platform === "linux" ? 100 : 0);
-    expect(new Descriptors(none).allowRequest(923)).toBe(process.platform === "linux");
-    expect(new Descriptors(none).allowRequest(924)).toBe(false);
-  });
-
   test.each([["EMFILE"], ["ENFILE"]])("none where even the question needs one (%s)", (code) => {
     onSystem(limitsOf("1024"), systemError(code));
     expect(new Descriptors(none).allowRequest(0)).toBe(false);
@@ -88,6 +82,18 @@ describe("what a question costs", () => {
     expect(descriptors.allowRequest(5)).toBe(true);
     expect(counts()).toBe(2);
     expect(jest.mocked(fs.readFileSync)).toHaveBeenCalledTimes(1);
+  });
+
+  const many = process.platform === "linux" ? 1 : 3;
+  test.each<[directory: string, told: number, listings: number]>([
+    ["is the number of its entries, they are listed once", 1019, many],
+    ["is nothing, they are listed each time", 0, 3],
+    ["is something else, they are listed each time", 4096, 3],
+  ])("where the size of the directory %s", (_directory, told, listings) => {
+    onSystem(limitsOf("1024"), 1019, told);
+    const descriptors = new Descriptors(none);
+    expect([0, 5, 4].map((assumed) => descriptors.allowRequest(assumed))).toEqual([true, false, true]);
+    expect(counts()).toBe(listings);
   });
 
   test("each connection takes from the trusted ones, too", () => {

@@ -96,6 +96,11 @@ test("a tracer that waits for the response's own news finds Node's own object", 
   expect(seen).toEqual(Number(process.versions.node.split(".")[0]) < 22 ? [] : [raw.headers]);
 });
 
+test("an upgrade request, at which Node does not look, has Node's own object", async () => {
+  const raw = await sendOne(await startServer(), [...lines, "Connection: Upgrade", "Upgrade: echo"]);
+  expect(raw.headers).toEqual({ ...fields, connection: "Upgrade", upgrade: "echo" });
+});
+
 test("once it is handed on, a request has Node's own object, always the same", async () => {
   const raw = await sendOne(await startServer());
   expect(raw.headers).toEqual(fields);

@@ -58,6 +58,7 @@ export class Connection implements Line {
   #replayed: string[] | undefined = undefined;
   /** A callback has the socket. */
   #taken = false;
+  /** Is the end of the client's sending side listened for? */
   #watched = false;
 
   constructor(socket: Socket, acceptor: Acceptor) {

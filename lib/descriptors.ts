@@ -13,6 +13,9 @@ import { readFileSync, readdirSync, statSync } from "node:fs";
  */
 export const nimMaxDescriptorsFallback = 16_000;
 
+/** Has an entry for each descriptor of the process. */
+const DIRECTORY = "/dev/fd";
+
 /** How many descriptors this process may open. */
 function maxDescriptors(): number {
   try {
@@ -21,21 +24,6 @@ function maxDescriptors(): number {
     return soft === undefined ? nimMaxDescriptorsFallback : Number(soft);
   } catch {
     return nimMaxDescriptorsFallback;
-  }
-}
-
-/** How many descriptors are open; `otherwise` where the system does not tell. */
-function openDescriptors(otherwise: () => number): number {
-  try {
-    // Since Linux 6.2 the size of the directory is their number; before, it is 0.
-    const told = process.platform === "linux" ? statSync("/dev/fd").size : 0;
-    if (told > 0) return told;
-    // One of them is the directory itself.
-    return readdirSync("/dev/fd").length - 1;
-  } catch (error) {
-    // With none left, the directory cannot be opened either.
-    const { code } = error as NodeJS.ErrnoException;
-    return code === "EMFILE" || code === "ENFILE" ? Infinity : otherwise();
   }
 }
 
@@ -52,6 +40,8 @@ export class Descriptors {
   #trusted = 0;
   /** How many a request is assumed to need, by the latest question; -1 where nobody asks. */
   #assumed = -1;
+  /** Is the size of the directory the number of its entries, as since Linux 6.2? The first count finds out. */
+  #sizeTells: boolean | undefined = process.platform === "linux" ? undefined : false;
   readonly #connections: () => number;
 
   /** @param connections how many sockets the server has, for systems that do not tell */
@@ -80,11 +70,26 @@ export class Descriptors {
     const needed = Math.max(descriptors, 1);
     if (this.#trusted < needed) {
       this.#limit ??= maxDescriptors();
-      const free = this.#limit - openDescriptors(this.#connections);
+      const free = this.#limit - this.#open();
       if (free <= descriptors) return false;
       this.#trusted = free * TRUSTED;
     }
     this.#trusted -= needed;
     return true;
+  }
+  /** How many are open. */
+  #open(): number {
+    try {
+      const size = this.#sizeTells === false ? 0 : statSync(DIRECTORY).size;
+      if (this.#sizeTells === true) return size;
+      // One of them is the directory itself.
+      const listed = readdirSync(DIRECTORY).length - 1;
+      this.#sizeTells ??= size === listed;
+      return listed;
+    } catch (error) {
+      // With none left, the directory cannot be opened either.
+      const { code } = error as NodeJS.ErrnoException;
+      return code === "EMFILE" || code === "ENFILE" ? Infinity : this.#connections();
+    }
   }
 }

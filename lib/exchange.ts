@@ -43,7 +43,7 @@ const HEAD = 1;
 const SENDING = 2;
 const WHOLE = 3;
 
-/** What `respond` returns where the system took the whole answer at once. */
+/** What `respond` returns where there is nothing to wait for: the system took the whole answer at once, or the client is gone. */
 export const settled = Promise.resolve();
 
 const failureHeaders = { "content-type": "text/plain", connection: "close" };
@@ -218,7 +218,7 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
     }
     this.#answer = isSource(content) ? SENDING : WHOLE;
     if (isSource(content)) return this.#respondWithSource(content);
-    if (this.#gone) return Promise.resolve();
+    if (this.#gone) return settled;
 
     const { hasContent, length } = this.#reply!;
     if (!hasContent) this.response.sendWhole("", this);
@@ -235,7 +235,7 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
     if (isInterim(code)) return this.#respondInterim(code, init);
     this.#writeHead(code, init, -1);
     this.#answer = HEAD;
-    if (this.#gone) return Promise.resolve();
+    if (this.#gone) return settled;
     this.line.sendsSlowly();
     this.response.sendHead();
     return this.#write("");
@@ -310,7 +310,7 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
   #respondInterim(code: number, init: HeadersInit | undefined): Promise<void> {
     const head = this.#bareHead(code, init);
     // RFC 9110 15.2: no 1xx to an HTTP/1.0 client.
-    if (this.#gone || this.raw.httpVersionMinor === 0) return Promise.resolve();
+    if (this.#gone || this.raw.httpVersionMinor === 0) return settled;
     return this.#write(head);
   }
 

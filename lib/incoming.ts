@@ -67,7 +67,7 @@ export class Incoming extends IncomingMessage {
 Object.defineProperty(Incoming.prototype, "headers", {
   configurable: true,
   get(this: Incoming): object {
-    const needless = this.nodeLooks && !haveExpect(this.rawHeaders);
+    const needless = this.nodeLooks && this.sink === undefined && !haveExpect(this.rawHeaders);
     this.nodeLooks = false;
     return needless ? noFields : (allFields.get.call(this) as object);
   },
