@@ -77,6 +77,7 @@ export class Descriptors {
     this.#trusted -= needed;
     return true;
   }
+
   /** How many are open. */
   #open(): number {
     try {
