@@ -82,6 +82,12 @@ test("whoever listens for requests that Node drops finds Node's own object", asy
   expect(await seen).toEqual(fields);
 });
 
+test("Node's own look for a Host, if it is told to have one, finds it", async () => {
+  const server = await startServer();
+  Object.assign(server.node, { requireHostHeader: true });
+  expect((await sendOne(server)).headers).toEqual(fields);
+});
+
 test("a tracer that waits for the response's own news finds Node's own object", async () => {
   const name = "http.server.response.created";
   const seen: IncomingHttpHeaders[] = [];

@@ -100,6 +100,12 @@ test.each<[value: string, expected: boolean]>([
   expect(asksToClose(value)).toBe(expected);
 });
 
+test("a Host that is asked for again and again is checked each time", () => {
+  const hosts = ["h", "h", "a b", "a b", "h", "a b", "h"];
+  const refusals = hosts.map((value) => readHead(message({ lines: [["Host", value]] }), 100).refusal);
+  expect(refusals).toEqual([0, 0, 400, 400, 0, 400, 0]);
+});
+
 describe("statusOfParseError", () => {
   interface Row {
     readonly code: string;

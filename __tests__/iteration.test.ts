@@ -59,6 +59,16 @@ describe("for await", () => {
     for await (const request of server) expect(request).toBe("no request");
   });
 
+  test("each last step is an object of its own", async () => {
+    const server = await startServer();
+    const iterator = server[Symbol.asyncIterator]();
+    const waiting = iterator.next();
+    await server.close();
+    const steps = [await waiting, await iterator.next(), await iterator.return!()];
+    expect(steps).toEqual(Array(3).fill({ done: true, value: undefined }));
+    expect(new Set(steps).size).toBe(3);
+  });
+
   test("is an error on a server that does not listen", async () => {
     const iterator = makeServer()[Symbol.asyncIterator]();
     expect(await rejectionOf(iterator.next())).toMatchObject({ code: "ERR_SERVER_NOT_LISTENING" });

@@ -193,6 +193,15 @@ describe("signal", () => {
     expect((await client.end()).map(({ body }) => body.toString())).toEqual(["for you"]);
   });
 
+  test("is aborted already when it is first read after the answer, and the client shut its sending side before", async () => {
+    const { request, client, socket } = await accepted();
+    const ended = once(socket, "end");
+    client.half();
+    await ended;
+    await request.respond(200);
+    expect(request.signal.aborted).toBe(true);
+  });
+
   test("is aborted when the client leaves in the middle of the answer", async () => {
     const { request, client } = await accepted();
     await request.sendHeaders({});

@@ -311,7 +311,7 @@ export class AsyncHttpServer {
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
     const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, acceptNext, over);
-    return { next, return: () => Promise.resolve(over) };
+    return { next, return: () => Promise.resolve(over()) };
   }
 
   /** A request has arrived whole; reading `request` makes the object that users see. @internal */
@@ -334,10 +334,10 @@ export class AsyncHttpServer {
     if (this.#listening === undefined) this.#address();
   }
 
-  /** @param closed what to give, instead of an error, if the server is closed */
-  #accept<T>(loop: boolean, wait: WaitOptions | undefined, use: (exchange: Exchange) => T, closed?: T): Promise<T> {
+  /** @param closed gives what is given, instead of an error, if the server is closed */
+  #accept<T>(loop: boolean, wait: WaitOptions | undefined, use: (exchange: Exchange) => T, closed?: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (closed !== undefined && this.#closed) return resolve(closed);
+      if (closed !== undefined && this.#closed) return resolve(closed());
       this.#checkOpen();
       if (wait !== undefined) {
         checkWait(wait);
@@ -346,7 +346,7 @@ export class AsyncHttpServer {
       if (loop && this.#errors.length > 0) return reject(this.#errors.takeFirst() as Error);
       const exchange = this.#queue.take();
       if (exchange !== undefined) return resolve(use(exchange));
-      const waiter = new Wait(loop, use, resolve, closed === undefined ? reject : () => resolve(closed));
+      const waiter = new Wait(loop, use, resolve, closed === undefined ? reject : () => resolve(closed()));
       this.#queue.wait(waiter);
       if (wait !== undefined) waiter.limit(wait, this.#queue, () => this.#situation());
     });

@@ -40,7 +40,7 @@ export class Descriptors {
   #trusted = 0;
   /** How many a request is assumed to need, by the latest question; -1 where nobody asks. */
   #assumed = -1;
-  /** Is the size of the directory the number of its entries, as since Linux 6.2? The first count finds out. */
+  /** Is the size of the directory the number of its entries, as since Linux 6.2? Before, it is 0. The first count finds out. */
   #sizeTells: boolean | undefined = process.platform === "linux" ? undefined : false;
   readonly #connections: () => number;
 
@@ -85,7 +85,8 @@ export class Descriptors {
       if (this.#sizeTells === true) return size;
       // One of them is the directory itself.
       const listed = readdirSync(DIRECTORY).length - 1;
-      this.#sizeTells ??= size === listed;
+      // Another thread may open or close one in between.
+      if (size === listed || size === 0) this.#sizeTells ??= size === listed;
       return listed;
     } catch (error) {
       // With none left, the directory cannot be opened either.

@@ -1,15 +1,14 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import type { Socket } from "node:net";
 import { BodyBuffer, emptyBody } from "./body";
 import { isSource, normalize, release, type Content, type Source } from "./content";
-import { invalidHeader, withCode } from "./errors";
+import { withCode } from "./errors";
 import type { Linked } from "./fifo";
 import type { Head } from "./framing";
 import type { HeadersInit } from "./http-headers";
 import type { BodySink, Incoming } from "./incoming";
 import type { Outgoing, Sender } from "./outgoing";
 import { Departure, pump } from "./pump";
-import { bareHead, decideReply, isInterim, type Reply } from "./reply";
+import { bareHead, cannotBeSent, decideReply, isInterim, type Reply } from "./reply";
 import { Request, type RequestSource } from "./request";
 import { switchesProtocol } from "./upgrade";
 
@@ -152,7 +151,8 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
       this.line.watchEnd();
-      if (this.#leaving || (this.#answer !== WHOLE && this.line.socket.readableEnded)) this.#abort.abort();
+      this.#look();
+      if (this.#leaving) this.#abort.abort();
     }
     return this.#abort.signal;
   }
@@ -216,8 +216,8 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
       if (isSource(content)) release(content);
       throw error;
     }
-    this.#answer = isSource(content) ? SENDING : WHOLE;
     if (isSource(content)) return this.#respondWithSource(content);
+    this.#becomeWhole();
     if (this.#gone) return settled;
 
     const { hasContent, length } = this.#reply!;
@@ -292,7 +292,6 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
     const { raw, response } = this;
     const asked = { method: raw.method!, minor: raw.httpVersionMinor, last: !response.shouldKeepAlive };
     const reply = decideReply(code, init, size, asked);
-    if (reply.sticky) checkHeaders(reply.headers);
     try {
       response.writeHead(reply.code, reply.reason, reply.headers);
     } catch (error) {
@@ -316,7 +315,7 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
 
   async #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
     const head = this.#bareHead(code, init);
-    this.#answer = WHOLE;
+    this.#becomeWhole();
     this.status = code;
     if (!this.#gone) await this.#write(head);
     this.finish();
@@ -325,10 +324,11 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
   /** The head of an answer that is nothing else: an interim one, or the one that ends HTTP on the connection. */
   #bareHead(code: number, init: HeadersInit | undefined): string {
     if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
-    return bareHead(code, init, checkHeader);
+    return bareHead(code, init);
   }
 
   async #respondWithSource(source: Source): Promise<void> {
+    this.#answer = SENDING;
     const { hasContent, length } = this.#reply!;
     if (this.#gone || !hasContent) release(source);
     if (this.#gone) return;
@@ -345,10 +345,20 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
       this.#departure = undefined;
       if (this.#gone) return;
     }
-    this.#answer = WHOLE;
+    this.#becomeWhole();
     this.response.endFor(this);
     if (hasContent && sent < length) this.line.socket.end();
     return this.#settled();
+  }
+
+  #becomeWhole(): void {
+    this.#look();
+    this.#answer = WHOLE;
+  }
+
+  /** Has the client shut its sending side while nobody listened for that? */
+  #look(): void {
+    if (this.line.socket.readableEnded) this.halfClosed();
   }
 
   #settled(): Promise<void> {
@@ -375,21 +385,4 @@ function isTcp(socket: Socket): boolean {
 
 function alreadyAnswered(how: string): Error {
   return withCode("ERR_ALREADY_ANSWERED", new Error(`the request cannot be answered like this: ${how}`));
-}
-
-function checkHeaders(flat: readonly string[]): void {
-  for (let i = 0; i < flat.length; i += 2) checkHeader(flat[i]!, flat[i + 1]!);
-}
-
-function checkHeader(name: string, value: string): void {
-  try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-  } catch (error) {
-    throw cannotBeSent(error);
-  }
-}
-
-function cannotBeSent(cause: unknown): TypeError {
-  return invalidHeader(`the header cannot be sent: ${(cause as Error).message}`, cause);
 }

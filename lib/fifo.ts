@@ -48,12 +48,8 @@ export class Fifo<T extends Linked<T>> {
     this.#length--;
   }
 
-  /** All entries, first to last; whoever is at one may remove it. */
+  /** All entries, first to last; whoever removes one goes no further. */
   *[Symbol.iterator](): Generator<T> {
-    for (let entry = this.#first; entry !== undefined; ) {
-      const { next } = entry;
-      yield entry;
-      entry = next;
-    }
+    for (let entry = this.#first; entry !== undefined; entry = entry.next) yield entry;
   }
 }

@@ -16,7 +16,7 @@ interface Insides {
   _finish?(): void;
 }
 
-/** Tracers look at the header fields before Node does. */
+/** Where tracers are told of requests, before Node looks at their header fields. */
 const started = channel("http.server.request.start");
 const created = channel("http.server.response.created");
 /** Node gives the options, though its types do not say so. */
@@ -90,9 +90,12 @@ export class Outgoing extends NodeResponse {
   }
 }
 
-/** Now that it has made the answer, will nobody but Node look at the request's header fields before it is handed on? */
+/**
+ * Now that the answer is made, is Node's look for an `Expect` the next at the request's header fields? Before it there may
+ * come a look for a `Host`, a listener for requests that are dropped, and tracers.
+ */
 function looksNext({ httpVersionMinor, socket }: IncomingMessage): boolean {
-  const { server } = socket as { server?: Server };
-  const mayDrop = (server?.maxRequestsPerSocket ?? 0) > 0;
-  return httpVersionMinor === 1 && !mayDrop && !started.hasSubscribers && !created.hasSubscribers;
+  const { server } = socket as { server?: Server & { requireHostHeader?: boolean } };
+  const others = server?.requireHostHeader === true || (server?.maxRequestsPerSocket ?? 0) > 0;
+  return httpVersionMinor === 1 && !others && !started.hasSubscribers && !created.hasSubscribers;
 }

@@ -1,3 +1,4 @@
+import { validateHeaderName, validateHeaderValue } from "node:http";
 import { codeToString, reasonPhrase } from "./http-code";
 import { flattenHeaders, type HeadersInit } from "./http-headers";
 import { invalidHeader, withCode } from "./errors";
@@ -37,8 +38,6 @@ export interface Reply {
   readonly length: number;
   /** Does the caller end the connection with this answer? */
   readonly close: boolean;
-  /** Would Node remember something of these headers even if it refused them? */
-  readonly sticky: boolean;
 }
 
 /**
@@ -69,8 +68,9 @@ export function decideReply(code: number, init: HeadersInit | undefined, length:
   const { connection } = framing;
   if (connection !== undefined) headers.push("connection", asked.last ? closing(connection) : connection);
   const close = connection !== undefined && asksToClose(connection);
-  const sticky = bare || connection !== undefined;
-  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent, close, sticky };
+  // Node checks them as well, but of some it has remembered something by then, which another answer would inherit.
+  if (bare || connection !== undefined) for (let i = 0; i < headers.length; i += 2) checkLine(headers[i]!, headers[i + 1]!);
+  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent, close };
 }
 
 /** Is this status an interim one, after which the request still waits for its answer? 101 is final. */
@@ -79,12 +79,12 @@ export function isInterim(code: number): boolean {
 }
 
 /** The bytes of an answer that is only a head, such as an interim one (RFC 9110 15.2): without any framing. */
-export function bareHead(code: number, init: HeadersInit | undefined, check: (name: string, value: string) => void): string {
+export function bareHead(code: number, init: HeadersInit | undefined): string {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
   let head = `HTTP/1.1 ${code} ${reasonPhrase(code)}\r\n`;
   for (let i = 0; i < headers.length; i += 2) {
-    check(headers[i]!, headers[i + 1]!);
+    checkLine(headers[i]!, headers[i + 1]!);
     // RFC 9110 8.6, RFC 9112 6.1: neither of them where there can be no content.
     if (/^(?:content-length|transfer-encoding)$/i.test(headers[i]!)) continue;
     head += `${headers[i]}: ${headers[i + 1]}\r\n`;
@@ -103,6 +103,20 @@ export function errorAnswer(code: number, content: string, toHead: boolean): str
     `HTTP/1.1 ${codeToString(code)}\r\nContent-Type: text/plain\r\nContent-Length: ${content.length}\r\n` +
     `Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n${toHead ? "" : content}`
   );
+}
+
+/** The error for what Node refuses of the headers. */
+export function cannotBeSent(cause: unknown): TypeError {
+  return invalidHeader(`the header cannot be sent: ${(cause as Error).message}`, cause);
+}
+
+function checkLine(name: string, value: string): void {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+  } catch (error) {
+    throw cannotBeSent(error);
+  }
 }
 
 function checkStatus(code: number): void {

@@ -76,4 +76,6 @@ export function acceptNext(exchange: Exchange): IteratorResult<Request> {
 }
 
 /** The last step of `for await`. */
-export const over: IteratorResult<Request> = { done: true, value: undefined };
+export function over(): IteratorResult<Request> {
+  return { done: true, value: undefined };
+}

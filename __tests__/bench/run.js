@@ -139,7 +139,7 @@ async function inTurn(name, startPair) {
     }
     for (let i = 0; i < ROUNDS / PAIRS; i++) {
       showRound(name, rounds.bare.length);
-      for (const side of i % 2 === 0 ? SIDES : SIDES.toReversed()) rounds[side].push(await run(side));
+      for (const side of rounds.bare.length % 2 === 0 ? SIDES : SIDES.toReversed()) rounds[side].push(await run(side));
     }
     stop();
   }
