@@ -4,16 +4,6 @@ import { flattenHeaders, type HeadersInit } from "./http-headers";
 import { invalidHeader, withCode } from "./errors";
 import { asksToClose, elementsOf } from "./framing";
 
-/** What a caller's header lines say about the frame of the answer. */
-interface Framing {
-  /** The Content-Length, or -1. */
-  length: number;
-  chunked: boolean;
-  connection: string | undefined;
-}
-
-const noFraming: Framing = { length: -1, chunked: false, connection: undefined };
-
 /** Taken when the module loads: a test may replace the global one. */
 const Clock = Date;
 
@@ -49,7 +39,7 @@ export interface Reply {
 export function decideReply(code: number, init: HeadersInit | undefined, length: number, asked: Asked): Reply {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
-  const framing = headers.length === 0 ? noFraming : takeFraming(headers);
+  const framing = takeFraming(headers);
   // RFC 9110 9.3.2, 15.3.5, 15.3.6, 15.4.5, 15.2; 9.3.6: a 2xx to CONNECT starts a tunnel.
   const tunnel = asked.method === "CONNECT" && code >= 200 && code < 300;
   const bare = code === 204 || code === 304 || code < 200 || tunnel;
@@ -128,7 +118,7 @@ function checkStatus(code: number): void {
 }
 
 /** Takes what frames the answer out of the caller's list: it is checked, and written again where it fits. */
-function takeFraming(headers: string[]): Framing {
+function takeFraming(headers: string[]): { length: number; chunked: boolean; connection: string | undefined } {
   let length = -1;
   let chunked = false;
   let connection: string | undefined;
