@@ -31,7 +31,7 @@ export type Source = AsyncIterable<string | Uint8Array>;
 
 /** Reduces content to text, bytes or a source; realm-safe, so that a test environment's own `Uint8Array` will do. */
 export function normalize(content: unknown): string | Buffer | Source {
-  if (typeof content === "string" || Buffer.isBuffer(content)) return content;
+  if (typeof content === "string") return content;
   if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
   if (types.isAnyArrayBuffer(content)) return Buffer.from(content);
   if (typeof content === "object" && content !== null && Symbol.asyncIterator in content) return content as Source;

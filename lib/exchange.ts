@@ -178,10 +178,6 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
       this.line.discard();
       return true;
     }
-    if (chunk.length === this.#announced) {
-      this.body = chunk;
-      return true;
-    }
     const buffer = (this.#buffer ??= new BodyBuffer(this.#announced));
     if (buffer.length + chunk.length > this.#maxBody) {
       this.#buffer = undefined;
