@@ -1,4 +1,4 @@
-import { BodyBuffer } from "../lib/body";
+import { BodyBuffer } from "../lib/wire/body-buffer";
 import type { Request } from "../lib/index";
 import { RawClient } from "./helpers/raw-client";
 import { startServer, startServing } from "./helpers/servers";

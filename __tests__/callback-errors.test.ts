@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { CallbackErrors } from "../lib/callback-errors";
+import { CallbackErrors } from "../lib/server/callback-errors";
 import type { AsyncHttpServer, Request } from "../lib/index";
 import { RawClient } from "./helpers/raw-client";
 import { deferred, echo, get, hasSettled, rejectionOf, settle, startServer } from "./helpers/servers";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import fs from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { Descriptors } from "../lib/descriptors";
+import { Descriptors } from "../lib/server/file-descriptors";
 import { nimMaxDescriptorsFallback } from "../lib/index";
 import { RawClient } from "./helpers/raw-client";
 import { echo, get, makeServer, startServer, startServing } from "./helpers/servers";

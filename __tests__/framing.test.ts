@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { asksToClose, elementsOf, hasBody, readHead, statusOfParseError } from "../lib/framing";
+import { asksToClose, elementsOf, hasBody, readHead, statusOfParseError } from "../lib/wire/request-head";
 
 interface Given {
   readonly method?: string;

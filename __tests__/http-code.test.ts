@@ -1,5 +1,5 @@
-import * as httpCode from "../lib/http-code";
-import { codeToString, Http404, Http418, is1xx, is2xx, is3xx, is4xx, is5xx, reasonPhrase } from "../lib/http-code";
+import * as httpCode from "../lib/http/status";
+import { codeToString, Http404, Http418, is1xx, is2xx, is3xx, is4xx, is5xx, reasonPhrase } from "../lib/http/status";
 
 // The phrases of Nim's httpcore.nim, `$`(code: HttpCode).
 const nimCodes: [code: number, phrase: string][] = [

@@ -4,8 +4,8 @@ import {
   HttpHeaders,
   newHttpHeaders,
   type HeadersInit,
-} from "../lib/http-headers";
-import { HttpHeaderValues } from "../lib/header-values";
+} from "../lib/http/headers";
+import { HttpHeaderValues } from "../lib/http/header-values";
 
 describe("thttpcore.nim", () => {
   test("headers", () => {

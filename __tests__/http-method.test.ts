@@ -1,6 +1,6 @@
 import { METHODS } from "node:http";
-import * as httpMethod from "../lib/http-method";
-import type { HttpMethod } from "../lib/http-method";
+import * as httpMethod from "../lib/http/method";
+import type { HttpMethod } from "../lib/http/method";
 
 test("the constants are the nine of Nim's httpcore, each its own text", () => {
   expect(httpMethod).toEqual({

@@ -4,7 +4,7 @@ import { request as httpRequest } from "node:http";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { listenOptions } from "../lib/address";
+import { listenOptions } from "../lib/server/listen";
 import { Http200 } from "../lib/index";
 import { echo, makeServer, rejectionOf, startServer } from "./helpers/servers";
 

@@ -1,4 +1,4 @@
-import { httpNewLine, HttpVer10, HttpVer11, isHttpVersion } from "../lib/protocol";
+import { httpNewLine, HttpVer10, HttpVer11, isHttpVersion } from "../lib/http/version";
 
 test.each([
   { orig: "HTTP/1.1", major: 1, minor: 1, is11: true, is10: false },

@@ -1,4 +1,4 @@
-import { bareHead, decideReply, errorAnswer, isInterim, type Asked } from "../lib/reply";
+import { bareHead, decideReply, errorAnswer, isInterim, type Asked } from "../lib/wire/response-head";
 import { newHttpHeaders, type HeadersInit } from "../lib/index";
 
 const get: Asked = { method: "GET", minor: 1, last: false };

@@ -1,4 +1,4 @@
-import { parseRequestTarget, parseUri, type Uri } from "../lib/uri";
+import { parseRequestTarget, parseUri, type Uri } from "../lib/http/uri";
 
 type Parts = Partial<Omit<Uri, "toString">>;
 

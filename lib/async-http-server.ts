@@ -1,20 +1,20 @@
 import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
-import { AcceptQueue } from "./accept-queue";
-import { bind, listenOptions, urlOf } from "./address";
-import { CallbackErrors } from "./callback-errors";
-import { Callbacks, type RequestCallback } from "./callbacks";
-import { Descriptors } from "./descriptors";
-import { endAll, finishWithin, makeDisposable, stopListening } from "./closing";
+import { AcceptQueue } from "./server/accept-queue";
+import { bind, listenOptions, urlOf } from "./server/listen";
+import { CallbackErrors } from "./server/callback-errors";
+import { Callbacks, type RequestCallback } from "./server/callbacks";
+import { Descriptors } from "./server/file-descriptors";
+import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
 import { withCode } from "./errors";
-import type { Exchange } from "./exchange";
-import { connectClients, createNodeServer, type Clients } from "./from-node";
+import type { Exchange } from "./wire/exchange";
+import { connectClients, createNodeServer, type Clients } from "./wire/node-server";
 import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
-import { describeSituation, History } from "./situation";
+import { describeSituation, History } from "./server/traffic-report";
 import { setTimeout } from "./timers";
-import { accept, acceptNext, over, Wait } from "./wait";
+import { accept, acceptNext, over, Wait } from "./server/wait";
 
 /** Milliseconds between two looks at the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;

@@ -5,15 +5,15 @@
  * and `uri` are the vocabulary, which knows nothing of sockets.
  */
 export { AsyncHttpServer, newAsyncHttpServer } from "./async-http-server";
-export type { RequestCallback } from "./callbacks";
+export type { RequestCallback } from "./server/callbacks";
 export type { AsyncHttpServerOptions, CloseOptions, WaitOptions } from "./options";
 export { Request } from "./request";
-export type { Content } from "./content";
+export type { Content } from "./wire/content";
 export type { ErrorCode } from "./errors";
-export { nimMaxDescriptorsFallback } from "./descriptors";
-export * from "./http-code";
-export { HttpHeaderValues } from "./header-values";
-export { headerLimit, HttpHeaders, newHttpHeaders, type HeadersInit, type HeaderValue } from "./http-headers";
-export * from "./http-method";
-export * from "./protocol";
-export { parseUri, Uri } from "./uri";
+export { nimMaxDescriptorsFallback } from "./server/file-descriptors";
+export * from "./http/status";
+export { HttpHeaderValues } from "./http/header-values";
+export { headerLimit, HttpHeaders, newHttpHeaders, type HeadersInit, type HeaderValue } from "./http/headers";
+export * from "./http/method";
+export * from "./http/version";
+export { parseUri, Uri } from "./http/uri";

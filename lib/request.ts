@@ -2,13 +2,13 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { URLSearchParams } from "node:url";
 import { inspect } from "node:util";
-import type { Content } from "./content";
+import type { Content } from "./wire/content";
 import { withCode } from "./errors";
-import type { HttpCode } from "./http-code";
-import { HttpHeaders, type HeadersInit } from "./http-headers";
-import type { HttpMethod } from "./http-method";
-import type { Protocol } from "./protocol";
-import { parseRequestTarget, type Uri } from "./uri";
+import type { HttpCode } from "./http/status";
+import { HttpHeaders, type HeadersInit } from "./http/headers";
+import type { HttpMethod } from "./http/method";
+import type { Protocol } from "./http/version";
+import { parseRequestTarget, type Uri } from "./http/uri";
 
 /** How much of a body an error shows, in characters. */
 const SHOWN = 60;

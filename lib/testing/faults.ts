@@ -1,6 +1,6 @@
-import { normalize, isSource, type Content, type Source } from "../content";
+import { normalize, isSource, type Content, type Source } from "../wire/content";
 import { invalid } from "../options";
-import { bytesOf } from "../pump";
+import { bytesOf } from "../wire/pump";
 import type { Request } from "../request";
 import { clearTimeout, setTimeout } from "../timers";
 

@@ -1,5 +1,5 @@
 import { AsyncHttpServer } from "../async-http-server";
-import type { RequestCallback } from "../callbacks";
+import type { RequestCallback } from "../server/callbacks";
 import type { AsyncHttpServerOptions, WaitOptions } from "../options";
 import type { Request } from "../request";
 

@@ -1,8 +1,8 @@
 import { lstatSync } from "node:fs";
 import { connect, type AddressInfo, type ListenOptions, type Server } from "node:net";
-import { systemError } from "./errors";
-import { invalid } from "./options";
-import { afterLook } from "./timers";
+import { systemError } from "../errors";
+import { invalid } from "../options";
+import { afterLook } from "../timers";
 
 /** Connections that the system holds until they are accepted; of Node's 511, a burst of 1,000 clients makes half wait a second. */
 const BACKLOG = 4096;

@@ -1,5 +1,5 @@
-import type { Exchange } from "./exchange";
-import { Fifo, type Linked } from "./fifo";
+import type { Exchange } from "../wire/exchange";
+import { Fifo, type Linked } from "../fifo";
 
 /** Somebody who waits for one request. */
 export interface Waiter extends Linked<Waiter> {

@@ -1,5 +1,5 @@
-import type { Connection } from "./connection";
-import type { Exchange } from "./exchange";
+import type { Connection } from "../wire/connection";
+import type { Exchange } from "../wire/exchange";
 
 /** How many finished requests an error names. */
 const REMEMBERED = 10;

@@ -4,9 +4,9 @@ import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
-import { hasBody, readHead, statusOfParseError } from "./framing";
-import { Incoming } from "./incoming";
-import { Outgoing } from "./outgoing";
+import { hasBody, readHead, statusOfParseError } from "./request-head";
+import { Incoming } from "./incoming-message";
+import { Outgoing } from "./server-response";
 
 /** Our own defaults for Node's options; the caller's go on top. */
 const DEFAULTS: http.ServerOptions = {

@@ -1,8 +1,8 @@
 import { validateHeaderName, validateHeaderValue } from "node:http";
-import { codeToString, reasonPhrase } from "./http-code";
-import { flattenHeaders, type HeadersInit } from "./http-headers";
-import { invalidHeader, withCode } from "./errors";
-import { asksToClose, elementsOf } from "./framing";
+import { codeToString, reasonPhrase } from "../http/status";
+import { flattenHeaders, type HeadersInit } from "../http/headers";
+import { invalidHeader, withCode } from "../errors";
+import { asksToClose, elementsOf } from "./request-head";
 
 /** Taken when the module loads: a test may replace the global one. */
 const Clock = Date;

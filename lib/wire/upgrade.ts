@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { elementsOf } from "./framing";
+import { elementsOf } from "./request-head";
 
 /** Is this the answer that ends HTTP on the connection, so that the socket is the callback's from here on? */
 export function switchesProtocol(method: string, status: number): boolean {

@@ -1,5 +1,5 @@
-import { settled, type Exchange } from "./exchange";
-import type { Request } from "./request";
+import { settled, type Exchange } from "../wire/exchange";
+import type { Request } from "../request";
 
 /**
  * Is given a request, and answers it now or later.

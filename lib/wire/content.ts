@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { types } from "node:util";
-import { withCode } from "./errors";
+import { withCode } from "../errors";
 
 /**
  * What an answer can carry: text (sent as UTF-8), bytes, or a source that yields either as it goes.

@@ -1,4 +1,4 @@
-import { invalidHeader } from "./errors";
+import { invalidHeader } from "../errors";
 import { HttpHeaderValues, missing } from "./header-values";
 
 /** How many header lines a request may have; one with more gets 431. */

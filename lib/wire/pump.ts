@@ -1,6 +1,6 @@
 import { isSource, iterate, normalize, release, type Source } from "./content";
-import { withCode } from "./errors";
-import type { Outgoing } from "./outgoing";
+import { withCode } from "../errors";
+import type { Outgoing } from "./server-response";
 
 /** Tells a running {@link pump} that the client has gone, whatever it is waiting for. */
 export class Departure {

@@ -1,8 +1,8 @@
 import type * as http from "node:http";
 import type { Socket } from "node:net";
-import { FAREWELL, type Connection } from "./connection";
-import type { Clients } from "./from-node";
-import { clearInterval, clearTimeout, setInterval, setTimeout } from "./timers";
+import { FAREWELL, type Connection } from "../wire/connection";
+import type { Clients } from "../wire/node-server";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../timers";
 
 /** Milliseconds for which idle connections stay open, for a request that is on its way. */
 const IDLE_GRACE = 1_000;

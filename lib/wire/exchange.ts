@@ -1,15 +1,15 @@
 import type { Socket } from "node:net";
-import { BodyBuffer, emptyBody } from "./body";
+import { BodyBuffer, emptyBody } from "./body-buffer";
 import { isSource, normalize, release, type Content, type Source } from "./content";
-import { withCode } from "./errors";
-import type { Linked } from "./fifo";
-import type { Head } from "./framing";
-import type { HeadersInit } from "./http-headers";
-import type { BodySink, Incoming } from "./incoming";
-import type { Outgoing, Sender } from "./outgoing";
+import { withCode } from "../errors";
+import type { Linked } from "../fifo";
+import type { Head } from "./request-head";
+import type { HeadersInit } from "../http/headers";
+import type { BodySink, Incoming } from "./incoming-message";
+import type { Outgoing, Sender } from "./server-response";
 import { Departure, pump } from "./pump";
-import { bareHead, cannotBeSent, decideReply, isInterim, type Reply } from "./reply";
-import { Request, type RequestSource } from "./request";
+import { bareHead, cannotBeSent, decideReply, isInterim, type Reply } from "./response-head";
+import { Request, type RequestSource } from "../request";
 import { switchesProtocol } from "./upgrade";
 
 /** The connection of an exchange, as far as the exchange needs it. */

@@ -1,9 +1,9 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
-import { withCode } from "./errors";
-import type { Exchange } from "./exchange";
-import type { WaitOptions } from "./options";
-import type { Request } from "./request";
-import { clearTimeout, setTimeout } from "./timers";
+import { withCode } from "../errors";
+import type { Exchange } from "../wire/exchange";
+import type { WaitOptions } from "../options";
+import type { Request } from "../request";
+import { clearTimeout, setTimeout } from "../timers";
 
 /** One call of `acceptRequest` that has to wait: settles once, and then leaves nothing behind. */
 export class Wait<T> implements Waiter {

@@ -1,4 +1,4 @@
-import { withCode } from "./errors";
+import { withCode } from "../errors";
 
 /**
  * The values of one header name, one for each of its lines; as text it is the first of them.

@@ -1,6 +1,6 @@
 import { channel } from "node:diagnostics_channel";
 import { ServerResponse, type IncomingMessage, type Server } from "node:http";
-import type { Incoming } from "./incoming";
+import type { Incoming } from "./incoming-message";
 
 /** Who is told that an answer is with the operating system. */
 export interface Sender {

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import type { Exchange, Line } from "./exchange";
-import { codeToString } from "./http-code";
-import { errorAnswer } from "./reply";
-import { afterLook, clearTimeout, setTimeout } from "./timers";
+import { codeToString } from "../http/status";
+import { errorAnswer } from "./response-head";
+import { afterLook, clearTimeout, setTimeout } from "../timers";
 import { withoutUpgrade } from "./upgrade";
 
 /** What the connections of a server ask of it. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { headerLimit } from "./http-headers";
+import { headerLimit } from "../http/headers";
 
 /** RFC 9112 3: the longest request line that is taken, in bytes without its CRLF; Nim's limit. */
 export const REQUEST_LINE_LIMIT = 8192;
