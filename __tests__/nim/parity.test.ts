@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { closeParityApps, shortTimeouts, startParityApp, type Echo, type ParityApp } from "../helpers/parity-app";
-import { closeRawClients, headerValues, type RawClient, type RawReply } from "../helpers/raw-client";
+import { shareParityApp, shortTimeouts, type Echo } from "../helpers/parity-app";
+import { headerValues, type RawClient, type RawReply } from "../helpers/raw-client";
 import {
   countFinals,
   echoOf,
@@ -16,9 +16,6 @@ import {
 
 // What a server built with Nim 1.6.10's asynchttpserver was sent, and answered. `keep`: the same is expected here.
 // `fix`: Nim is wrong, for the reason in `why`. `choice`: both are allowed. The last two have their expectation below.
-
-// Above the deadline of the raw client, which tells what it waited for.
-jest.setTimeout(20_000);
 
 type Packet = string | { readonly len: number; readonly sha256: string; readonly start: string };
 type Step = ["send", Packet] | ["sleep", number] | ["half"] | ["rst"];
@@ -294,14 +291,8 @@ async function play(client: RawClient, nimCase: NimCase): Promise<void> {
   }
 }
 
-let app: ParityApp;
-let shortApp: ParityApp;
-
-beforeAll(async () => {
-  [app, shortApp] = await Promise.all([startParityApp(), startParityApp(shortTimeouts)]);
-});
-afterEach(closeRawClients);
-afterAll(closeParityApps);
+const app = shareParityApp();
+const shortApp = shareParityApp(shortTimeouts);
 
 /** Names in order, so that Nim's hash order and wire order compare; a list stays one value. */
 function sorted(headers: Echo["headers"]): string[] {

@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import { request as undiciRequest } from "undici";
 import type { AsyncHttpServer, Request } from "../../lib/index";
+import { startParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import {
   connectRaw,
@@ -15,10 +16,12 @@ import {
   makeServer,
   nextSocket,
   post,
+  postLines,
   rejectionOf,
   settle,
   startServer,
 } from "../helpers/servers";
+import { roundTrip } from "../helpers/wire-case";
 
 /** The contract says 50 ms; a machine that is busy with other tests gets more. */
 const SOON = 250;
@@ -546,5 +549,45 @@ describe("with grace", () => {
     expect({ whole: reply?.whole, body: String(reply?.body) }).toEqual({ whole: true, body: "begun, ended" });
     client.destroy();
     await Promise.all([answered, closed]);
+  });
+});
+
+describe("its clients", () => {
+  const rows: ReadonlyArray<readonly [name: string, send: string]> = [
+    ["never used", ""],
+    ["half a head", "GET /half HTTP/1.1\r\nHo"],
+    ["half a body", postLines("/p", ["Content-Length: 10"], "hello")],
+    ["unanswered", get("/noresponse")],
+    ["unanswered, others behind it", get("/noresponse") + get("/2").repeat(50)],
+    ["unanswered upgrade", get("/noresponse", "Connection: Upgrade", "Upgrade: websocket")],
+  ];
+
+  test.each(rows)("ends a connection: %s", async (_name, send) => {
+    const closing = await startParityApp();
+    const client = await RawClient.connect(closing.server);
+    await client.send(send);
+    await roundTrip(closing);
+    await closing.server.close();
+    expect(await client.end()).toEqual([]);
+    await closing.server.close();
+  });
+
+  test("ends an answered one too, and the answer is whole", async () => {
+    const closing = await startParityApp();
+    const client = await RawClient.connect(closing.server);
+    await client.send(get("/noheaders"));
+    await client.read(1);
+    await closing.server.close();
+    expect((await client.end()).map((reply) => reply.body.toString())).toEqual(["plain body"]);
+  });
+
+  test("leaves requests that were never accepted unanswered", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/1") + get("/2"));
+    const request: Request = await server.acceptRequest();
+    expect(request.url.path).toBe("/1");
+    await server.close();
+    expect(await client.end()).toEqual([]);
   });
 });

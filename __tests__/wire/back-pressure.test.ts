@@ -1,7 +1,10 @@
 import { once } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import type { AsyncHttpServer } from "../../lib/index";
+import { parityRoutes, startParityApp } from "../helpers/parity-app";
+import { headerValues, RawClient } from "../helpers/raw-client";
 import { connectRaw, deferred, get, gone, post, rejectionOf, settle, startServer, startServing } from "../helpers/servers";
+import { roundTrip } from "../helpers/wire-case";
 
 const MIB = 1024 * 1024;
 /** What one read brings, a few times: far less than the floods below. */
@@ -138,5 +141,26 @@ describe("behind an answer that only the end of the connection can end, nothing 
     client.half();
     await gone(socket);
     expect(ran).toEqual(["/1"]);
+  });
+});
+
+describe("answers that are never read", () => {
+  test("bound how many requests of the connection are run, and come in order once they are read", async () => {
+    const count = 400;
+    const content = "x".repeat(65_536);
+    const large = await startParityApp({}, (request) =>
+      request.url.path === "/large" ? request.respond(200, content, { "x-query": request.url.query }) : parityRoutes(request),
+    );
+    const client = await RawClient.connect(large.server);
+    client.socket.pause();
+    await client.send(Array.from({ length: count }, (_, i) => get(`/large?${i}`)).join(""));
+    for (let i = 0; i < 20; i++) await roundTrip(large);
+    const ran = large.ran.filter((line) => line.startsWith("GET /large")).length;
+    // 25 MiB of answers: what the buffers of the operating system hold, and no more, was asked for.
+    expect(ran).toBeLessThan(count / 2);
+    client.socket.resume();
+    const replies = await client.read(count);
+    expect(replies.map((reply) => headerValues(reply, "x-query")[0])).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
+    expect(replies.every((reply) => reply.body.length === content.length)).toBe(true);
   });
 });

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import { connectRaw, get, gone, hasSettled, rejectionOf, startServer } from "../helpers/servers";
+import { answered } from "../helpers/wire-case";
 
 interface Asked {
   readonly server: AsyncHttpServer;
@@ -197,4 +198,32 @@ test("a request whose head was sent is unanswered: the next of its connection wa
   await request.respond(200);
   await (await second).respond(200);
   await client.read(2);
+});
+
+describe("on the wire", () => {
+  test("sends the head at once, the content comes later", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get() + get("/next"));
+    const request = await server.acceptRequest();
+    const headArrived = new Promise((resolve) => client.socket.once("data", resolve));
+    await request.sendHeaders({ "Content-Length": "7" }, 201);
+    expect(String(await headArrived)).toMatch(/^HTTP\/1\.1 201 Created\r\n/);
+    await request.respond(201, "content");
+    await (await server.acceptRequest()).respond(200, "in step");
+    expect((await client.read(2)).map((reply) => reply.body.toString())).toEqual(["content", "in step"]);
+  });
+
+  test.each([
+    ["a length", { "Content-Length": "7" }],
+    ["chunked", { "Transfer-Encoding": "chunked" }],
+    ["nothing about the length", { "x-a": "1" }],
+    ["no lines", {}],
+  ])("yields valid HTTP with %s", async (_name, headers: Record<string, string>) => {
+    const [reply] = await answered(await startServer(), async (request) => {
+      await request.sendHeaders(headers);
+      await request.respond(200, "content");
+    });
+    expect(reply?.body.toString()).toBe("content");
+  });
 });
