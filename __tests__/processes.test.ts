@@ -10,13 +10,11 @@ import { testCertificate } from "../lib/testing/index";
 import { readText } from "./helpers/docs-files";
 import { Program } from "./helpers/docs-program";
 import { Project } from "./helpers/docs-project";
+import { canReusePort } from "./helpers/node-version";
 import { makeServer, rejectionOf } from "./helpers/servers";
 
 // Each test starts processes, on a machine that may have others to run.
 jest.setTimeout(20_000);
-
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const canReusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
 
 const directory = mkdtempSync(join(tmpdir(), "processes-"));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -65,23 +65,33 @@ export async function gone(socket: Socket): Promise<void> {
   await turn();
 }
 
-/** A client that has sent these bytes on a connection of its own. */
-export async function send(server: { getPort(): number }, bytes = get(), methods?: readonly string[]): Promise<RawClient> {
+/** A client that has sent these bytes, a GET unless told, on a connection of its own. */
+export async function send(
+  server: AsyncHttpServer,
+  bytes: string | Uint8Array = get(),
+  ...methods: readonly string[]
+): Promise<RawClient> {
   const client = await RawClient.connect(server, methods);
   await client.send(bytes);
   return client;
 }
 
-/** A request that was accepted, and its client. */
+/** A request that was accepted, with both its ends. */
 export interface Asked {
+  readonly server: AsyncHttpServer;
   readonly client: RawClient;
   readonly request: Request;
 }
 
 /** Sends a request on a connection of its own, and accepts it. */
-export async function ask(server: AsyncHttpServer, bytes?: string, methods?: readonly string[]): Promise<Asked> {
-  const client = await send(server, bytes, methods);
-  return { client, request: await server.acceptRequest() };
+export async function askOn(server: AsyncHttpServer, bytes?: string | Uint8Array, ...methods: readonly string[]): Promise<Asked> {
+  const client = await send(server, bytes, ...methods);
+  return { server, client, request: await server.acceptRequest() };
+}
+
+/** The same on a server of its own. */
+export async function ask(bytes?: string | Uint8Array, ...methods: readonly string[]): Promise<Asked> {
+  return askOn(await startServer(), bytes, ...methods);
 }
 
 /** A raw client and the server's end of its connection. */
@@ -171,6 +181,6 @@ export function thrownBy(call: () => unknown): Error {
   throw new Error("the call was expected to throw");
 }
 
-export async function* pieces<T>(...all: readonly T[]): AsyncGenerator<T> {
+export async function* pieces(...all: ReadonlyArray<string | Uint8Array>): AsyncGenerator<string | Uint8Array> {
   yield* all;
 }

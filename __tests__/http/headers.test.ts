@@ -6,6 +6,7 @@ import {
   type HeadersInit,
 } from "../../lib/http/headers";
 import { HttpHeaderValues } from "../../lib/http/header-values";
+import { thrownBy } from "../helpers/servers";
 
 describe("thttpcore.nim", () => {
   test("headers", () => {
@@ -300,12 +301,3 @@ describe("flattenHeaders", () => {
     expect(flattenHeaders({ Via: "1", via: "2" })).toEqual(["via", "1", "via", "2"]);
   });
 });
-
-function thrownBy(act: () => unknown): Error {
-  try {
-    act();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error("nothing was thrown");
-}

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { CallbackErrors } from "../../lib/server/callback-errors";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { RawClient } from "../helpers/raw-client";
-import { deferred, echo, get, hasSettled, rejectionOf, settle, startServer } from "../helpers/servers";
+import { deferred, echo, get, hasSettled, rejectionOf, send, settle, startServer, thrownBy } from "../helpers/servers";
 
 const failure = new Error("secret detail");
 
@@ -21,13 +21,6 @@ beforeEach(() => {
 afterEach(() => {
   process.stderr.write = realWrite;
 });
-
-/** Asks on a connection of its own and gives the client once its request was answered, or the connection ended. */
-async function ask(server: AsyncHttpServer, target = "/"): Promise<RawClient> {
-  const client = await RawClient.connect(server);
-  await client.send(get(target));
-  return client;
-}
 
 const throwing: ReadonlyArray<[how: string, callback: (request: Request) => unknown, error: unknown]> = [
   [
@@ -69,7 +62,7 @@ describe("the client of a callback that throws", () => {
   test.each(throwing)("%s gets 500 without a word of the error, then the end", async (_how, callback) => {
     const server = await startServer({ onError: () => {} });
     void server.serve(callback);
-    const client = await ask(server);
+    const client = await send(server);
     const [reply] = await client.end();
     expect(reply).toMatchObject({ status: 500, reason: "Internal Server Error", whole: true });
     expect(reply?.body.toString()).toBe("500 Internal Server Error");
@@ -82,7 +75,7 @@ describe("the client of a callback that throws", () => {
       await request.respond(200, "fine");
       throw failure;
     });
-    const client = await ask(server);
+    const client = await send(server);
     expect((await client.read(1))[0]).toMatchObject({ status: 200, whole: true });
     await settle(server);
     expect(client.state).toBe("open");
@@ -94,7 +87,7 @@ describe("the client of a callback that throws", () => {
       await request.sendHeaders({ "Content-Length": "4" });
       throw failure;
     });
-    const [reply] = await (await ask(server)).end();
+    const [reply] = await (await send(server)).end();
     expect(reply).toMatchObject({ status: 200, whole: false });
   });
 
@@ -104,7 +97,7 @@ describe("the client of a callback that throws", () => {
       await request.respond(102);
       throw failure;
     });
-    expect((await (await ask(server)).end()).map(({ status }) => status)).toEqual([102, 500]);
+    expect((await (await send(server)).end()).map(({ status }) => status)).toEqual([102, 500]);
   });
 
   test("who has gone gets nothing, and the error is not lost", async () => {
@@ -116,7 +109,7 @@ describe("the client of a callback that throws", () => {
       await new Promise((resolve) => request.client.once("close", resolve));
       throw failure;
     });
-    await ask(server);
+    await send(server);
     await told.promise;
     expect(errors).toEqual([failure]);
   });
@@ -127,9 +120,9 @@ describe("the client of a callback that throws", () => {
       if (request.url.path === "/fails") throw failure;
       return echo(request);
     });
-    const other = await ask(server, "/1");
+    const other = await send(server, get("/1"));
     await other.read(1);
-    await (await ask(server, "/fails")).end();
+    await (await send(server, get("/fails"))).end();
     await other.send(get("/2"));
     expect((await other.read(2))[1]?.body.toString()).toBe("/2|");
   });
@@ -163,7 +156,7 @@ describe("onError", () => {
     const told: Array<[error: unknown, target: string]> = [];
     const server = await startServer({ onError: (error, request) => told.push([error, String(request?.url)]) });
     row.start(server, row.callback);
-    await (await ask(server, "/fails")).end();
+    await (await send(server, get("/fails"))).end();
     expect(told).toEqual([[row.error, "/fails"]]);
     await server.close();
     expect(printed).toBe("");
@@ -179,7 +172,7 @@ describe("onError", () => {
     void server.serve(() => {
       throw failure;
     });
-    await (await ask(server)).end();
+    await (await send(server)).end();
     expect(printed).toContain("onError failed");
     await expect(server.close()).rejects.toBe(second);
   });
@@ -191,7 +184,7 @@ describe("onError", () => {
         throw second;
       },
     });
-    const client = await ask(server);
+    const client = await send(server);
     await server.acceptRequest(() => {
       throw failure;
     });
@@ -203,7 +196,7 @@ describe("onError", () => {
 describe("under acceptRequest with a callback", () => {
   test.each(throwing)("what is thrown %s rejects the call that waits in the loop", async (_how, callback, error) => {
     const server = await startServer();
-    const client = await ask(server);
+    const client = await send(server);
     await server.acceptRequest(callback);
     const waiting = server.acceptRequest(() => {});
     await expect(waiting).rejects.toBe(error);
@@ -214,7 +207,7 @@ describe("under acceptRequest with a callback", () => {
 
   test("it rejects the next call when none waits", async () => {
     const server = await startServer();
-    const client = await ask(server);
+    const client = await send(server);
     await server.acceptRequest(() => {
       throw failure;
     });
@@ -224,10 +217,10 @@ describe("under acceptRequest with a callback", () => {
 
   test("a rejected call has not taken a request, which the one after it gets", async () => {
     const server = await startServer();
-    const client = await ask(server);
+    const client = await send(server);
     await server.acceptRequest(() => Promise.reject(failure));
     await client.end();
-    await ask(server, "/kept");
+    await send(server, get("/kept"));
     await settle(server);
     await expect(server.acceptRequest(() => {})).rejects.toBe(failure);
     expect((await server.acceptRequest()).url.path).toBe("/kept");
@@ -236,7 +229,7 @@ describe("under acceptRequest with a callback", () => {
   test("only calls with a callback are told; a pull waits on", async () => {
     const server = await startServer();
     const gate = deferred();
-    await ask(server);
+    await send(server);
     await server.acceptRequest(async () => {
       await gate.promise;
       throw failure;
@@ -248,9 +241,9 @@ describe("under acceptRequest with a callback", () => {
     await expect(first).rejects.toBe(failure);
     expect(await hasSettled(pull)).toBe(false);
     expect(await hasSettled(second)).toBe(false);
-    await ask(server, "/1");
+    await send(server, get("/1"));
     expect((await pull).url.path).toBe("/1");
-    await ask(server, "/2");
+    await send(server, get("/2"));
     await second;
   });
 
@@ -260,7 +253,7 @@ describe("under acceptRequest with a callback", () => {
     // Callbacks that fail later, so that no call of the loop is told before its own request is there.
     const gate = deferred();
     for (const error of errors) {
-      await ask(server);
+      await send(server);
       await server.acceptRequest(async () => {
         await gate.promise;
         throw error;
@@ -277,12 +270,12 @@ describe("under acceptRequest with a callback", () => {
 
 describe("what nobody took", () => {
   async function failTimes(server: AsyncHttpServer, count: number): Promise<void> {
-    for (let i = 1; i <= count; i++) await (await ask(server, `/${i}`)).end();
+    for (let i = 1; i <= count; i++) await (await send(server, get(`/${i}`))).end();
   }
 
   test("makes close reject with it, once", async () => {
     const server = await startServer();
-    const client = await ask(server);
+    const client = await send(server);
     await server.acceptRequest(() => {
       throw failure;
     });
@@ -308,7 +301,7 @@ describe("what nobody took", () => {
     const server = await startServer();
     let count = 0;
     void server.serve(() => Promise.reject(++count));
-    const clients = await Promise.all(Array.from({ length: 103 }, () => ask(server)));
+    const clients = await Promise.all(Array.from({ length: 103 }, () => send(server)));
     for (const client of clients) await client.end();
     const error = (await rejectionOf(server.close())) as AggregateError;
     expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
@@ -321,7 +314,7 @@ describe("what nobody took", () => {
       await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
       throw failure;
     });
-    await ask(server);
+    await send(server);
     await settle(server);
     const first = await server.close().catch((error: unknown) => error);
     const second = await server.close().catch((error: unknown) => error);
@@ -334,7 +327,7 @@ describe("what nobody took", () => {
       expect(request.url.path).toBe("/expected");
       await request.respond(200);
     });
-    await (await ask(server, "/other")).end();
+    await (await send(server, get("/other"))).end();
     expect((await rejectionOf(server.close())).message).toContain("/expected");
   });
 });
@@ -346,10 +339,10 @@ describe("under serve", () => {
       if (request.url.path !== "/fails") return echo(request);
       throw failure;
     });
-    await (await ask(server, "/fails?why=1")).end();
+    await (await send(server, get("/fails?why=1"))).end();
     expect(printed).toContain("GET /fails?why=1");
     expect(printed).toContain(failure.stack);
-    expect((await (await ask(server, "/next")).read(1))[0]?.body.toString()).toBe("/next|");
+    expect((await (await send(server, get("/next"))).read(1))[0]?.body.toString()).toBe("/next|");
     await expect(server.close()).rejects.toBe(failure);
   });
 
@@ -358,7 +351,7 @@ describe("under serve", () => {
     void server.serve(() => {
       throw "a string";
     });
-    await (await ask(server, "/a%0Ab")).end();
+    await (await send(server, get("/a%0Ab"))).end();
     expect(printed).toBe("asynchttpserver: the callback failed for GET /a%0Ab\n'a string'\n");
     await expect(server.close()).rejects.toBe("a string");
   });
@@ -370,7 +363,7 @@ describe("under serve", () => {
       await gate.promise;
       throw failure;
     });
-    const client = await ask(server);
+    const client = await send(server);
     await settle(server);
     const waiting = server.acceptRequest(() => {});
     gate.resolve();
@@ -401,7 +394,7 @@ describe("under serve", () => {
         ended.resolve();
       }
     });
-    const client = await ask(server);
+    const client = await send(server);
     await running.promise;
     client.reset();
     await ended.promise;
@@ -421,12 +414,7 @@ describe("CallbackErrors", () => {
   ])("of %i keeps %i", (count, kept, message) => {
     const errors = new CallbackErrors();
     for (let i = 0; i < count; i++) errors.keep(i);
-    let thrown: unknown;
-    try {
-      errors.throwAll();
-    } catch (error) {
-      thrown = error;
-    }
+    const thrown = thrownBy(() => errors.throwAll());
     expect(thrown).toBeInstanceOf(AggregateError);
     expect((thrown as AggregateError).errors).toEqual(Array.from({ length: kept }, (_, i) => i));
     expect((thrown as AggregateError).message).toBe(message);

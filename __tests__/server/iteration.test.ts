@@ -1,12 +1,5 @@
 import { AsyncHttpServer, type Request } from "../../lib/index";
-import { RawClient } from "../helpers/raw-client";
-import { get, makeServer, rejectionOf, settle, startServer } from "../helpers/servers";
-
-async function ask(server: AsyncHttpServer, target: string): Promise<RawClient> {
-  const client = await RawClient.connect(server);
-  await client.send(get(target));
-  return client;
-}
+import { get, makeServer, rejectionOf, send, settle, startServer } from "../helpers/servers";
 
 describe("for await", () => {
   test("gives every request, and ends when the server is closed", async () => {
@@ -18,7 +11,7 @@ describe("for await", () => {
         await request.respond(200);
       }
     })();
-    for (const target of ["/1", "/2", "/3"]) await (await ask(server, target)).read(1);
+    for (const target of ["/1", "/2", "/3"]) await (await send(server, get(target))).read(1);
     await server.close();
     await loop;
     expect(paths).toEqual(["/1", "/2", "/3"]);
@@ -26,9 +19,9 @@ describe("for await", () => {
 
   test("can be left by break: the server goes on, and nothing is lost", async () => {
     const server = await startServer();
-    await ask(server, "/1");
+    await send(server, get("/1"));
     await settle(server);
-    await ask(server, "/2");
+    await send(server, get("/2"));
     await settle(server);
     for await (const request of server) {
       expect(request.url.path).toBe("/1");
@@ -47,7 +40,7 @@ describe("for await", () => {
       }
     };
     const loops = [loop("a"), loop("b")];
-    for (const target of ["/1", "/2"]) await (await ask(server, target)).read(1);
+    for (const target of ["/1", "/2"]) await (await send(server, get(target))).read(1);
     await server.close();
     await Promise.all(loops);
     expect(seen.sort()).toEqual(["a /1", "b /2"]);
@@ -76,7 +69,7 @@ describe("for await", () => {
 
   test("an error thrown in the loop is the loop's own", async () => {
     const server = await startServer();
-    await ask(server, "/1");
+    await send(server, get("/1"));
     const loop = (async () => {
       for await (const request of server) throw new Error(request.url.path);
     })();
@@ -89,7 +82,7 @@ describe("for await", () => {
     const iterator = server[Symbol.asyncIterator]();
     const first = iterator.next();
     const second = iterator.next();
-    await ask(server, "/1");
+    await send(server, get("/1"));
     expect(((await first).value as Request).url.path).toBe("/1");
     await server.close();
     expect(await second).toEqual({ done: true, value: undefined });
@@ -118,7 +111,7 @@ describe("disposal", () => {
   test("rejects with the error of a callback, as close does", async () => {
     const server = await startServer();
     const failure = new Error("in the callback");
-    const client = await ask(server, "/");
+    const client = await send(server, get("/"));
     await server.acceptRequest(() => Promise.reject(failure));
     await client.end();
     await expect(server[Symbol.asyncDispose]()).rejects.toBe(failure);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { get as httpGet, type IncomingMessage } from "node:http";
 import { Agent, get as httpsGet } from "node:https";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -18,18 +18,11 @@ import {
   testCertificate,
   throttled,
   truncated,
-  type TestServer,
 } from "../../lib/testing/index";
 import { RawClient } from "../helpers/raw-client";
-import { get, rejectionOf } from "../helpers/servers";
+import { askOn, get, gone, pieces, rejectionOf } from "../helpers/servers";
 
 const hello = "hello world";
-
-async function* helloInPieces(): AsyncGenerator<string> {
-  yield "hello";
-  yield " ";
-  yield "world";
-}
 
 interface Outcome {
   readonly status: number | undefined;
@@ -57,24 +50,12 @@ async function outcomeOf(callback: (request: Request) => unknown): Promise<Outco
   };
 }
 
-/** A client that has sent a request, and the request. */
-async function meet(server: TestServer): Promise<{ client: RawClient; request: Request }> {
-  const client = await RawClient.connect(server);
-  await client.send(get());
-  return { client, request: await server.acceptRequest() };
-}
-
-/** Settles when the server has seen the end of a connection, in whatever way it ended. */
-async function departed(socket: Socket): Promise<void> {
-  if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
-}
-
 const kinds: [name: string, content: () => Content][] = [
   ["text", () => hello],
   ["bytes", () => Buffer.from(hello)],
   ["an ArrayBuffer", () => new TextEncoder().encode(hello).buffer],
   ["a Readable", () => Readable.from(["hello", " world"])],
-  ["a generator", helloInPieces],
+  ["a generator", () => pieces("hello", " ", "world")],
 ];
 
 describe.each(kinds)("%s", (_, content) => {
@@ -119,7 +100,7 @@ test("a truncated answer has the Content-Length that it is given", async () => {
 
 test("a truncated answer ends without a reset, and its respond settles", async () => {
   await using server = await startTestServer();
-  const { client, request } = await meet(server);
+  const { client, request } = await askOn(server);
   await request.respond(200, truncated(request, hello, 5));
   await client.end();
   expect(client.state).toBe("eof");
@@ -142,7 +123,7 @@ test("the head of delayed content comes at once", async () => {
 describe("delay", () => {
   test("holds back even the status line", async () => {
     await using server = await startTestServer();
-    const { client, request } = await meet(server);
+    const { client, request } = await askOn(server);
     const begun = performance.now();
     await delay(request, 50);
     expect(performance.now() - begun).toBeGreaterThan(48);
@@ -154,10 +135,10 @@ describe("delay", () => {
     ["has left", undefined],
   ])("ends when the client %s", async (_, leave) => {
     await using server = await startTestServer();
-    const { client, request } = await meet(server);
+    const { client, request } = await askOn(server);
     if (leave === undefined) {
       client.reset();
-      await departed(request.client);
+      await gone(request.client);
     }
     const delaying = delay(request, 600_000);
     leave?.(client);
@@ -172,7 +153,7 @@ test.each<[name: string, fault: (content: Content) => Content]>([
   ["throttled", (content) => throttled(content, 1_000)],
 ])("a source that is %s is let go when its client leaves", async (_, fault) => {
   await using server = await startTestServer();
-  const { client, request } = await meet(server);
+  const { client, request } = await askOn(server);
   let released = false;
   async function* endless(): AsyncGenerator<string> {
     try {
@@ -185,7 +166,7 @@ test.each<[name: string, fault: (content: Content) => Content]>([
   await once(client.socket, "data");
   client.reset();
   await responding;
-  await departed(request.client);
+  await gone(request.client);
   // The piece on its way when the client left is the last that is asked for.
   while (!released) await turn();
 });
@@ -206,7 +187,7 @@ describe.each(endings)("%s", (_, fault, state) => {
 
   test("in the middle of an answer", async () => {
     await using server = await startTestServer();
-    const { client, request } = await meet(server);
+    const { client, request } = await askOn(server);
     await request.sendHeaders({ "Content-Length": 5 });
     await once(client.socket, "data");
     fault(request);
@@ -216,7 +197,7 @@ describe.each(endings)("%s", (_, fault, state) => {
 
   test("after an answer, which arrives", async () => {
     await using server = await startTestServer();
-    const { client, request } = await meet(server);
+    const { client, request } = await askOn(server);
     await request.respond(200, "whole");
     await client.read(1);
     fault(request);
@@ -226,7 +207,7 @@ describe.each(endings)("%s", (_, fault, state) => {
 
   test("more than once, and with an answer behind it, is no failure", async () => {
     await using server = await startTestServer();
-    const { client, request } = await meet(server);
+    const { client, request } = await askOn(server);
     fault(request);
     fault(request);
     await request.respond(200, "too late");

@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
-import { breakAnswer, breakRequest, closed, dial, failures, FaultApp, Gate, inMidAnswer, inMidRequest, leavings, statusOf, talk } from "../soak/faults";
+import { breakAnswer, breakRequest, failures, FaultApp, inMidAnswer, inMidRequest, leavings, statusOf } from "../helpers/faults";
+import { deferred, get } from "../helpers/servers";
+import { closed, dial, talk } from "../helpers/sockets";
 
 // Each fault once; `soak/faults.soak.ts` plays them by the hundred.
 
@@ -14,7 +16,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  app.released.open();
+  app.released.resolve();
   await app.server.close();
   await serving;
 });
@@ -23,19 +25,17 @@ function serve(): void {
   serving = app.server.serve(app.callback);
 }
 
-const hold = "GET /hold HTTP/1.1\r\nHost: h\r\n\r\n";
-const get = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+const hold = get("/hold");
+const plain = get("/a");
 
 const expecting = "POST /e HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi";
-const upgrade = "GET /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+const upgrade = get("/a", "Connection: upgrade", "Upgrade: x");
 const holdUpgrade = upgrade.replace("/a", "/hold");
-const last = "GET /a HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+const last = get("/a", "Connection: close");
 
 /** Connects and sends, without reading. */
-async function dialAndSend(bytes: string): Promise<Socket> {
-  const socket = await dial(app.server.getPort());
-  socket.write(bytes);
-  return socket;
+function dialAndSend(bytes: string): Promise<Socket> {
+  return dial(app.server.getPort(), bytes);
 }
 
 function event(name: string): Promise<unknown> {
@@ -56,7 +56,7 @@ describe.each(leavings)("a client that %s", (_, leave) => {
   });
 
   test("while its request is queued takes it along", async () => {
-    const socket = await dialAndSend(get);
+    const socket = await dialAndSend(plain);
     await event("request");
     leave(socket);
     await app.quiet();
@@ -71,7 +71,7 @@ describe.each(leavings)("a client that %s", (_, leave) => {
     await event("request");
     leave(socket);
     await app.quiet();
-    const answer = talk(app.server.getPort(), get, true);
+    const answer = talk(app.server.getPort(), plain, true);
     const request = await waiting;
     expect(request.url.path).toBe("/a");
     await request.respond(200, "for the other");
@@ -81,23 +81,23 @@ describe.each(leavings)("a client that %s", (_, leave) => {
   test("while the callback runs aborts its signal, and respond settles", async () => {
     serve();
     const socket = await dialAndSend(hold);
-    await app.running.opened;
+    await app.running.promise;
     leave(socket);
-    await app.aborted.opened;
-    app.released.open();
+    await app.aborted.promise;
+    app.released.resolve();
     await app.expectNothingLeft();
   });
 });
 
 test.each([
-  ["behind a whole request", get, /^HTTP\/1\.1 200 .*ok$/s],
-  ["behind three requests", get + get + get, /^(?:HTTP\/1\.1 200 (?:(?!HTTP).)*ok){3}$/s],
+  ["behind a whole request", plain, /^HTTP\/1\.1 200 .*ok$/s],
+  ["behind three requests", plain + plain + plain, /^(?:HTTP\/1\.1 200 (?:(?!HTTP).)*ok){3}$/s],
   ["behind a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy", /^HTTP\/1\.1 200 .*ok$/s],
   ["in a header line", "GET / HTTP/1.1\r\nHos", /^HTTP\/1\.1 400 /],
   ["in the body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy", /^HTTP\/1\.1 400 /],
-  ["in the body of a request behind another", `${get}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy`, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 400 /s],
+  ["in the body of a request behind another", `${plain}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy`, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 400 /s],
   ["behind a request for an upgrade", upgrade, /^HTTP\/1\.1 200 .*ok$/s],
-  ["behind a request for an upgrade and another", upgrade + get, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 200 .*ok$/s],
+  ["behind a request for an upgrade and another", upgrade + plain, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 200 .*ok$/s],
   ["before it has sent anything", "", /^$/],
 ])("a client that shuts its sending side %s gets its answer, then the end", async (_, bytes, answer) => {
   serve();
@@ -109,18 +109,18 @@ const answers = (count: number): RegExp => new RegExp(`^(?:(?:HTTP/1\\.1 100 Con
 
 test.each([
   ["a plain request", hold, 1],
-  ["a request with others behind it", hold + get + get, 3],
-  ["a request with others behind it, one with Expect", hold + expecting + get, 3],
+  ["a request with others behind it", hold + plain + plain, 3],
+  ["a request with others behind it, one with Expect", hold + expecting + plain, 3],
   ["a request for an upgrade", holdUpgrade, 1],
-  ["a request for an upgrade with another behind it", holdUpgrade + get, 2],
-  ["a request with one for an upgrade behind it, and another", hold + upgrade + get, 3],
+  ["a request for an upgrade with another behind it", holdUpgrade + plain, 2],
+  ["a request with one for an upgrade behind it, and another", hold + upgrade + plain, 3],
 ])("a client that shuts its sending side while the callback of %s runs gets its answer, then the end", async (_, bytes, count) => {
   serve();
   const answer = talk(app.server.getPort(), bytes, true);
-  await app.running.opened;
+  await app.running.promise;
   // By then the server has the end, too, unless it holds the connection back.
   await statusOf(app.server.getPort());
-  app.released.open();
+  app.released.resolve();
   expect(await answer).toMatch(answers(count));
   await app.expectNothingLeft();
 });
@@ -139,10 +139,10 @@ const moments: readonly Moment[] = [
   { when: "half a head is there", serve: true, reach: () => breakOff("GET / HTTP/1.1\r\nHo") },
   { when: "half a body is there", serve: true, reach: () => breakOff("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy") },
   { when: "a client waits for 100 Continue", serve: false, reach: () => arrives("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", "checkContinue") },
-  { when: "a request is queued", serve: false, reach: () => arrives(get, "request") },
+  { when: "a request is queued", serve: false, reach: () => arrives(plain, "request") },
   { when: "a body is not read", serve: false, reach: () => arrives(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n${"x".repeat(300_000)}`, "request") },
   { when: "a callback runs", serve: true, reach: () => runs(hold) },
-  { when: "a callback runs and others are behind it", serve: true, reach: () => runs(hold + get + get) },
+  { when: "a callback runs and others are behind it", serve: true, reach: () => runs(hold + plain + plain) },
   { when: "a callback runs for an upgrade request", serve: true, reach: () => runs(holdUpgrade) },
   { when: "a callback runs and its client has shut its sending side", serve: true, reach: halfClosed },
   { when: "a stream is being sent", serve: true, reach: () => begun("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n") },
@@ -156,7 +156,7 @@ function breakOff(bytes: string): Promise<unknown> {
 }
 
 async function answered(): Promise<void> {
-  const socket = await dialAndSend(get);
+  const socket = await dialAndSend(plain);
   await new Promise((resolve) => socket.once("data", resolve));
 }
 
@@ -165,16 +165,16 @@ async function arrives(bytes: string, name: string): Promise<void> {
 }
 
 async function runs(bytes: string): Promise<void> {
-  await Promise.all([app.running.opened, dialAndSend(bytes)]);
+  await Promise.all([app.running.promise, dialAndSend(bytes)]);
 }
 
 async function halfClosed(): Promise<void> {
-  const ended = new Gate();
-  app.server.node.once("connection", (socket: Socket) => socket.once("end", ended.open));
+  const ended = deferred();
+  app.server.node.once("connection", (socket: Socket) => socket.once("end", ended.resolve));
   const socket = await dialAndSend(hold);
-  await app.running.opened;
+  await app.running.promise;
   socket.end();
-  await ended.opened;
+  await ended.promise;
 }
 
 async function begun(bytes: string): Promise<void> {
@@ -185,7 +185,7 @@ async function begun(bytes: string): Promise<void> {
 
 async function reset(): Promise<void> {
   const socket = await dialAndSend(hold);
-  await app.running.opened;
+  await app.running.promise;
   socket.resetAndDestroy();
   await closed(socket);
 }
@@ -200,7 +200,7 @@ test.each(moments)("close() when $when: it settles, and so does every respond", 
   expect(performance.now() - start).toBeLessThan(1000);
   await waiting;
   await serving;
-  app.released.open();
+  app.released.resolve();
   await app.quiet();
   expect({ settled: app.settled, returned: app.returned, errors: app.errors }).toEqual({ settled: app.responding, returned: app.streams, errors: [] });
   await app.server.listen(0);
@@ -209,15 +209,15 @@ test.each(moments)("close() when $when: it settles, and so does every respond", 
 });
 
 test("close() inside a callback settles too, and the callback's respond", async () => {
-  const done = new Gate();
+  const done = deferred();
   const server = app.server;
   const served = server.serve(async (request) => {
     await server.close();
     await request.respond(200, "too late");
-    done.open();
+    done.resolve();
   });
-  expect(await talk(server.getPort(), get)).toBe("");
-  await done.opened;
+  expect(await talk(server.getPort(), plain)).toBe("");
+  await done.promise;
   await served;
   expect(app.errors).toEqual([]);
 });
@@ -230,7 +230,7 @@ const channels: ReadonlyArray<[name: string, play: (callback: (request: Request)
 ];
 
 async function ask(server: AsyncHttpServer): Promise<string> {
-  return talk(server.getPort(), get, true);
+  return talk(server.getPort(), plain, true);
 }
 
 async function playOnError(callback: (request: Request) => unknown): Promise<{ text: string; told: unknown[] }> {
@@ -284,7 +284,7 @@ describe.each(channels)("the error of a callback arrives once, through %s, when 
 });
 
 test.each([
-  ["plain requests", get],
+  ["plain requests", plain],
   ["requests for an upgrade that are declined", upgrade],
   ["requests with a body", "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"],
   ["requests that expect 100", expecting],

@@ -1,4 +1,4 @@
-import { fuzz } from "../soak/fuzzing";
+import { fuzz } from "../helpers/fuzzing";
 
 const count = Number(process.env["FUZZ"] ?? 500);
 const seed = Number(process.env["SEED"] ?? 1);

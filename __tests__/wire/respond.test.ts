@@ -2,24 +2,11 @@ import { once } from "node:events";
 import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 import { runInNewContext } from "node:vm";
-import { Http200, newHttpHeaders, type AsyncHttpServer, type Content, type HeadersInit, type Request } from "../../lib/index";
+import { Http200, newHttpHeaders, type Content, type HeadersInit, type Request } from "../../lib/index";
 import { headerValues, RawClient, type RawReply } from "../helpers/raw-client";
-import { connectRaw, deferred, get, gone, hasSettled, post, rejectionOf, settle, startServer } from "../helpers/servers";
+import { ask, connectRaw, deferred, get, gone, hasSettled, pieces, post, rejectionOf, settle, startServer, type Asked } from "../helpers/servers";
 
 const MIB = 1024 * 1024;
-
-interface Asked {
-  readonly server: AsyncHttpServer;
-  readonly client: RawClient;
-  readonly request: Request;
-}
-
-async function ask(bytes = get("/"), ...methods: string[]): Promise<Asked> {
-  const server = await startServer();
-  const client = await RawClient.connect(server, methods);
-  await client.send(bytes);
-  return { server, client, request: await server.acceptRequest() };
-}
 
 /** The only answer of the first request, and the proof that the connection is in step behind it. */
 async function replyInStep({ server, client }: Asked): Promise<RawReply> {
@@ -28,10 +15,6 @@ async function replyInStep({ server, client }: Asked): Promise<RawReply> {
   const [first, second] = await client.read(2);
   expect(second?.body.toString()).toBe("in step");
   return first!;
-}
-
-async function* pieces(...all: Array<string | Uint8Array>): AsyncGenerator<string | Uint8Array> {
-  yield* all;
 }
 
 describe("content", () => {

@@ -1,32 +1,23 @@
 import { Readable } from "node:stream";
-import { newAsyncHttpServer, newHttpHeaders, type AsyncHttpServer, type HeadersInit, type Request } from "../../lib/index";
-import { closeRawClients, headerValues, RawClient, type RawReply } from "../helpers/raw-client";
+import { newHttpHeaders, type AsyncHttpServer, type HeadersInit, type Request } from "../../lib/index";
+import { headerValues, RawClient, type RawReply } from "../helpers/raw-client";
+import { get, startServer } from "../helpers/servers";
 
 // Nothing that a caller passes on from elsewhere can end a header line early, or start an answer of its own: it is
 // refused, nothing is written, and another answer is still possible (RFC 9110 5.5, RFC 9112 2.2 and 11.1).
 
-// Above the deadline of the raw client, which tells what it waited for.
-jest.setTimeout(20_000);
-
 let server: AsyncHttpServer;
 
 beforeEach(async () => {
-  server = newAsyncHttpServer();
-  await server.listen(0);
+  server = await startServer();
 });
-afterEach(async () => {
-  closeRawClients();
-  await server.close();
-});
-
-const get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /** Asks twice on one connection; `answer` decides the first answer, the second shows that the connection is in step. */
 async function answered(answer: (request: Request) => Promise<unknown>): Promise<{ replies: RawReply[]; bytes: Buffer }> {
   const client = await RawClient.connect(server);
   const received: Buffer[] = [];
   client.socket.on("data", (bytes: Buffer) => received.push(bytes));
-  await client.send(get + get);
+  await client.send(get() + get());
   await answer(await server.acceptRequest());
   await (await server.acceptRequest()).respond(200, "in step");
   const replies = await client.read(2);

@@ -1,21 +1,8 @@
 import { once } from "node:events";
-import type { AsyncHttpServer, Request } from "../../lib/index";
+import type { Request } from "../../lib/index";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { connectRaw, get, gone, hasSettled, rejectionOf, startServer } from "../helpers/servers";
+import { ask, connectRaw, get, gone, hasSettled, rejectionOf, startServer } from "../helpers/servers";
 import { answered } from "../helpers/wire-case";
-
-interface Asked {
-  readonly server: AsyncHttpServer;
-  readonly client: RawClient;
-  readonly request: Request;
-}
-
-async function ask(bytes = get("/"), ...methods: string[]): Promise<Asked> {
-  const server = await startServer();
-  const client = await RawClient.connect(server, methods);
-  await client.send(bytes);
-  return { server, client, request: await server.acceptRequest() };
-}
 
 describe("sends the head now", () => {
   test("status line, 200, and headers; respond sends the content behind it", async () => {

@@ -8,7 +8,6 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { Agent, fetch } from "undici";
 import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
 import { testCertificate } from "../../lib/testing/index";
-import { closeRawClients } from "../helpers/raw-client";
 import { echo, get, gone, nextSocket, post, rejectionOf, startServer, startServing } from "../helpers/servers";
 
 const { cert: ca } = testCertificate;
@@ -19,7 +18,6 @@ afterAll(() => trusting.close());
 const opened: Socket[] = [];
 afterEach(() => {
   for (const socket of opened.splice(0)) socket.destroy();
-  closeRawClients();
 });
 
 /** A TCP connection to the TLS port, and the server's end of it, below TLS. */

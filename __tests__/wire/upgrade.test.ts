@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { headerValues } from "../helpers/raw-client";
 import { connectRaw, deferred, echo, get, gone, hasSettled, post, startServer, startServing } from "../helpers/servers";
+import { dial } from "../helpers/sockets";
 
 const upgradeLines = ["Connection: Upgrade", "Upgrade: echo"];
 const connectHead = "CONNECT example.test:443 HTTP/1.1\r\nHost: example.test:443\r\n\r\n";
@@ -45,15 +46,6 @@ async function readText(socket: Duplex, length: number): Promise<string> {
   return received;
 }
 
-/** A client that sends these bytes and reads whatever comes. */
-async function dial(server: AsyncHttpServer, bytes: string): Promise<Socket> {
-  const socket = connect({ port: server.getPort(), host: "127.0.0.1", allowHalfOpen: true });
-  tunnels.push(socket);
-  await once(socket, "connect");
-  socket.write(bytes, "latin1");
-  return socket;
-}
-
 /** Takes the connection over: what comes is sent back in capitals, the end included. */
 async function takeOver(request: Request): Promise<void> {
   if (request.reqMethod === "CONNECT") await request.respond(200);
@@ -87,7 +79,7 @@ describe("the socket is the callback's", () => {
     ["200 to CONNECT", connectHead, "HTTP/1.1 200 OK\r\n\r\n"],
   ])("%s is a bare head, without Content-Length, and the bytes behind it are not HTTP's", async (_name, ask, answer) => {
     const server = await startServing(takeOver);
-    const socket = await dial(server, ask);
+    const socket = await dial(server.getPort(), ask);
     socket.end("get / http/1.1\r\nhost: h\r\n\r\n");
     const [head, rest] = (await text(socket)).split(/(?<=\r\n\r\n)/);
     expect(head?.toLowerCase()).toBe(answer.toLowerCase());
@@ -99,7 +91,7 @@ describe("the socket is the callback's", () => {
     ["CONNECT", connectHead],
   ])("%s: head has the bytes that came in the same packet", async (_name, ask) => {
     const server = await startServer();
-    await dial(server, `${ask}\0first bytes`);
+    await dial(server.getPort(), `${ask}\0first bytes`);
     const request = await server.acceptRequest();
     expect(request.head.toString("latin1")).toBe("\0first bytes");
     expect(request.body).toBe("");
@@ -108,7 +100,7 @@ describe("the socket is the callback's", () => {
   test("head is empty for an ordinary request and for an upgrade with nothing behind it", async () => {
     const server = await startServer();
     for (const ask of [get("/"), post("/", "body"), get("/", ...upgradeLines)]) {
-      await dial(server, ask);
+      await dial(server.getPort(), ask);
       expect((await server.acceptRequest()).head).toHaveLength(0);
     }
   });
@@ -253,7 +245,7 @@ describe("a client that leaves", () => {
     ["ends", (socket) => void socket.destroy()],
   ])("and %s before its upgrade is answered: signal is aborted, respond settles", async (_how, leave) => {
     const server = await startServer();
-    const socket = await dial(server, get("/", ...upgradeLines));
+    const socket = await dial(server.getPort(), get("/", ...upgradeLines));
     const request = await server.acceptRequest();
     const aborted = once(request.signal, "abort");
     leave(socket);
@@ -269,11 +261,11 @@ describe("a client that leaves", () => {
   ])("and %s while its upgrade is queued takes the request with it", async (_how, leave) => {
     const server = await startServer();
     const arrived = once(server.node, "upgrade");
-    const socket = await dial(server, get("/left", ...upgradeLines));
+    const socket = await dial(server.getPort(), get("/left", ...upgradeLines));
     const [, atServer] = (await arrived) as [IncomingMessage, Socket];
     leave(socket);
     await gone(atServer);
-    await dial(server, get("/stays"));
+    await dial(server.getPort(), get("/stays"));
     expect((await server.acceptRequest()).url.path).toBe("/stays");
   });
 
@@ -282,7 +274,7 @@ describe("a client that leaves", () => {
     ["CONNECT", connectHead],
   ])("and resets the tunnel of %s: no listener is needed for the process to live", async (_name, ask) => {
     const server = await startServer();
-    const socket = await dial(server, ask);
+    const socket = await dial(server.getPort(), ask);
     const request = await server.acceptRequest();
     await request.respond(request.reqMethod === "CONNECT" ? 200 : 101);
     socket.resetAndDestroy();
@@ -355,7 +347,7 @@ describe("close", () => {
     [
       "one whose upgrade is unanswered",
       async (server) => {
-        const socket = await dial(server, get("/", ...upgradeLines));
+        const socket = await dial(server.getPort(), get("/", ...upgradeLines));
         await server.acceptRequest();
         return socket;
       },
@@ -364,7 +356,7 @@ describe("close", () => {
       "one whose upgrade is queued",
       async (server) => {
         const arrived = once(server.node, "upgrade");
-        const socket = await dial(server, get("/", ...upgradeLines));
+        const socket = await dial(server.getPort(), get("/", ...upgradeLines));
         await arrived;
         return socket;
       },

@@ -1,19 +1,12 @@
-import net from "node:net";
+import type net from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
 import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
+import { deferred, get } from "./servers";
+import { closed, dial, talk } from "./sockets";
 
 const chunk = Buffer.alloc(65_536, "s");
 /** More than both kernels hold, so that an answer to a client that does not read stays unfinished. */
 const big = Buffer.alloc(24 * 1024 * 1024, "b");
-
-/** Settles when it is opened. */
-export class Gate {
-  readonly opened: Promise<void>;
-  open: () => void = () => undefined;
-
-  constructor() {
-    this.opened = new Promise((resolve) => (this.open = resolve));
-  }
-}
 
 /** A server that keeps account of everything that could leak or be lost. */
 export class FaultApp {
@@ -26,11 +19,11 @@ export class FaultApp {
   /** Endless answers that were begun, and how many were told that nobody reads them. */
   streams = 0;
   returned = 0;
-  /** Opened when the signal of a request is aborted. */
-  readonly aborted = new Gate();
-  /** Opened when a request for `/hold` runs; its callback goes on when `released` is opened. */
-  running = new Gate();
-  released = new Gate();
+  /** Resolved when the signal of a request is aborted. */
+  readonly aborted = deferred();
+  /** Resolved when a request for `/hold` runs; its handler goes on when `released` is resolved. */
+  running = deferred();
+  released = deferred();
   readonly #open = new Set<net.Socket>();
   #quiet: (() => void) | undefined;
 
@@ -55,11 +48,11 @@ export class FaultApp {
 
   readonly callback = async (request: Request): Promise<void> => {
     this.ran++;
-    request.signal.addEventListener("abort", this.aborted.open);
+    request.signal.addEventListener("abort", this.aborted.resolve);
     const { path } = request.url;
     if (path === "/hold") {
-      this.running.open();
-      await this.released.opened;
+      this.running.resolve();
+      await this.released.promise;
     }
     this.responding++;
     await request.respond(200, path === "/stream" ? this.#endless() : path === "/big" ? big : "ok");
@@ -96,46 +89,13 @@ export class FaultApp {
   }
 }
 
-/** A connection whose errors count as its end. */
-export function dial(port: number): Promise<net.Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true }, () => {
-      socket.removeListener("error", reject);
-      resolve(socket);
-    });
-    socket.on("error", () => undefined);
-    socket.once("error", reject);
-  });
-}
-
-export function closed(socket: net.Socket): Promise<void> {
-  return new Promise((resolve) => {
-    if (socket.destroyed) resolve();
-    else socket.once("close", () => resolve());
-  });
-}
-
-/** Sends, and gives all that comes back until the server ends the connection. */
-export async function talk(port: number, bytes: string, half = false): Promise<string> {
-  const socket = await dial(port);
-  let text = "";
-  socket.setEncoding("latin1");
-  socket.on("data", (piece: string) => (text += piece));
-  socket.write(bytes);
-  if (half) socket.end();
-  socket.on("end", () => socket.destroy());
-  await closed(socket);
-  return text;
-}
-
 /** The status of a good request on a connection of its own. */
 export async function statusOf(port: number): Promise<number> {
-  const text = await talk(port, "GET /good HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const text = await talk(port, get("/good", "Connection: close"));
   return Number(text.slice(9, 12));
 }
 
 const head = "POST /up HTTP/1.1\r\nHost: h\r\n";
-const get = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
 /** Where a request can break off. */
 export const inMidRequest: ReadonlyArray<[where: string, bytes: string]> = [
@@ -150,20 +110,20 @@ export const inMidRequest: ReadonlyArray<[where: string, bytes: string]> = [
   ["in a chunk", `${head}Transfer-Encoding: chunked\r\n\r\n5\r\nhel`],
   ["in a trailer", `${head}Transfer-Encoding: chunked\r\n\r\n0\r\nX-Tra`],
   ["behind Expect: 100-continue", `${head}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n`],
-  ["behind a whole request", `${get}${head}Content-Length: 10\r\n\r\n123`],
+  ["behind a whole request", `${get("/a")}${head}Content-Length: 10\r\n\r\n123`],
   ["behind a refused one", `${head}Content-Length: 99999999\r\n\r\nxxx`],
   ["behind a broken one", "GE\0T / HTTP/1.1\r\n\r\nmore"],
-  ["behind an upgrade request", `GET /w HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n${head}`],
+  ["behind an upgrade request", get("/w", "Connection: upgrade", "Upgrade: x") + head],
 ];
 
 /** What a client can be answered when it goes away. */
 export const inMidAnswer: ReadonlyArray<[what: string, bytes: string]> = [
-  ["an endless stream", "GET /stream HTTP/1.1\r\nHost: h\r\n\r\n"],
+  ["an endless stream", get("/stream")],
   ["an endless stream to HTTP/1.0", "GET /stream HTTP/1.0\r\n\r\n"],
-  ["a large answer", "GET /big HTTP/1.1\r\nHost: h\r\n\r\n"],
-  ["a large answer with others behind it", `GET /big HTTP/1.1\r\nHost: h\r\n\r\n${get}${get}`],
-  ["an endless stream behind an answer", `${get}GET /stream HTTP/1.1\r\nHost: h\r\n\r\n${get}`],
-  ["an endless stream to an upgrade request", "GET /stream HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"],
+  ["a large answer", get("/big")],
+  ["a large answer with others behind it", get("/big") + get("/a").repeat(2)],
+  ["an endless stream behind an answer", get("/a") + get("/stream") + get("/a")],
+  ["an endless stream to an upgrade request", get("/stream", "Connection: upgrade", "Upgrade: x")],
 ];
 
 /** How a client can go away. */
@@ -217,10 +177,6 @@ export const failures: ReadonlyArray<[how: string, callback: (request: Request) 
 
 function fail(callback: () => unknown): (request: Request) => unknown {
   return callback;
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function* failing(): AsyncGenerator<string> {
