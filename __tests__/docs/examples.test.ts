@@ -1,14 +1,12 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { blocksOfDocument } from "../helpers/docs-blocks";
+import { EXAMPLES, programsDirectory, startExample, startProgram } from "../helpers/docs-examples";
 import { startServer } from "../helpers/servers";
 import { filesBelow, readText, ROOT } from "../helpers/docs-files";
-import { Program } from "../helpers/docs-program";
-import { Project } from "../helpers/docs-project";
+import { requestOf, type Received } from "../helpers/node-client";
 
-const EXAMPLES = "docs/examples";
 
 // Each test starts processes, on a machine that may have others to run.
 jest.setTimeout(20_000);
@@ -86,7 +84,7 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
     expect((await fetch(`${url}/b.bin`)).status).toBe(404);
     expect((await fetch(`${url}/a.bin`, { method: "DELETE" })).status).toBe(405);
     for (const path of ["/", "/../a", "/..%2Fa", "/.a", "/a/b", `/${"a".repeat(101)}`]) {
-      expect([path, (await get(url, path, "PUT")).status]).toEqual([path, 400]);
+      expect([path, (await ask(url, path, "PUT")).status]).toEqual([path, 400]);
     }
   },
 
@@ -109,11 +107,11 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
   },
 
   prototype: async (start) => {
-    const PUBLIC = join(project.directory, "site/public");
+    const PUBLIC = join(programsDirectory(), "site/public");
     mkdirSync(join(PUBLIC, "css"), { recursive: true });
     mkdirSync(`${PUBLIC}-not`);
     for (const name of ["public/index.html", "public/css/a b.css", "secret", "public-not/secret"]) {
-      writeFileSync(join(project.directory, "site", name), `this is ${name}`);
+      writeFileSync(join(programsDirectory(), "site", name), `this is ${name}`);
     }
     await using program = start("prototype", [], { PUBLIC });
     const url = await program.url();
@@ -143,9 +141,9 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
       "/secret%00.html",
       "/..",
     ]) {
-      expect({ path, ...(await get(url, path)) }).toEqual({ path, status: 404, text: '{"error":"not found"}' });
+      expect({ path, ...(await ask(url, path)) }).toMatchObject({ path, status: 404, text: '{"error":"not found"}' });
     }
-    expect((await get(url, "/%E0%A4%A")).status).toBe(400);
+    expect((await ask(url, "/%E0%A4%A")).status).toBe(400);
     expect(program.stderr).toBe("");
   },
 
@@ -168,30 +166,16 @@ const RUN_ELSEWHERE: Record<string, string> = {
   "web-socket": ".ci/projects/peers-web-socket/peers.mjs",
 };
 
-let project: Project;
-beforeAll(() => {
-  project = new Project();
-});
-afterAll(() => project.remove());
-
-function startExample(name: string, args: readonly string[] = [], env: Record<string, string> = {}): Program {
-  const path = project.write(`examples/${name}.ts`, readText(`${EXAMPLES}/${name}.ts`));
-  return new Program(path, args, env);
-}
-
 /** Sends a path as it is, where `fetch` would take the dots out of it. */
-function get(url: string, path: string, method = "GET"): Promise<{ status: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { path, method, agent: false }, async (response) => {
-      resolve({ status: response.statusCode!, text: Buffer.concat(await response.toArray()).toString() });
-    });
-    sent.on("error", reject).end();
-  });
+/** A path that goes out as it is, which fetch would put in order. */
+function ask(url: string, path: string, method = "GET"): Promise<Received> {
+  const { hostname, port } = new URL(url);
+  return requestOf({ hostname, port, path, method });
 }
 
 test("the program of docs/moving-from-nim.md does what Nim's does", async () => {
   const program = blocksOfDocument("docs/moving-from-nim.md").find(({ code }) => code.includes("function login"))!;
-  await using running = new Program(project.write("moving-from-nim.mts", program.code));
+  await using running = startProgram("moving-from-nim.mts", program.code);
   const url = await running.url();
 
   const json = async (response: Response): Promise<unknown> => [response.status, await response.json()];
@@ -208,7 +192,7 @@ test("the program of docs/moving-from-nim.md does what Nim's does", async () => 
   expect(await (await fetch(`${url}/files/${name}`, { method: "PUT", body })).text()).toBe("3 bytes");
   expect(readFileSync(join(tmpdir(), name)).equals(body)).toBe(true);
   rmSync(join(tmpdir(), name));
-  for (const bad of ["", "../a", "..%2Fa", "a.b"]) expect((await get(url, `/files/${bad}`, "PUT")).status).toBe(400);
+  for (const bad of ["", "../a", "..%2Fa", "a.b"]) expect((await ask(url, `/files/${bad}`, "PUT")).status).toBe(400);
 
   expect((await fetch(`${url}/me`)).status).toBe(403);
   expect((await post("/login", "user=ada&password=guess")).status).toBe(403);
@@ -229,7 +213,7 @@ const names = filesBelow(EXAMPLES, ".ts").map((path) => path.slice(EXAMPLES.leng
 test("every example is run, here or elsewhere", () => {
   expect([...Object.keys(RUN_HERE), ...Object.keys(RUN_ELSEWHERE)].sort()).toEqual(names);
   for (const [name, path] of Object.entries(RUN_ELSEWHERE)) {
-    expect(readText(path)).toMatch(new RegExp(`start\\("${name}"|docs/examples/${name}\\.ts`));
+    expect(readText(path)).toMatch(new RegExp(`startExample\\("${name}"|docs/examples/${name}\\.ts`));
   }
 });
 

@@ -1,11 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { request as httpRequest } from "node:http";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { listenOptions } from "../../lib/server/listen";
 import { Http200 } from "../../lib/index";
+import { requestOf } from "../helpers/node-client";
 import { echo, makeServer, rejectionOf, startServer } from "../helpers/servers";
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
@@ -112,12 +111,6 @@ describe("an address", () => {
 });
 
 describe("a Unix socket", () => {
-  function askPath(socketPath: string, path: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      httpRequest({ socketPath, path }, (response) => resolve(text(response))).on("error", reject).end();
-    });
-  }
-
   test("is listened on as the address of port 0, and its file goes with the server", async () => {
     const path = join(directory, "served");
     const server = makeServer();
@@ -125,7 +118,7 @@ describe("a Unix socket", () => {
     expect(server.getPort()).toBe(0);
     expect(server.url).toBe(`unix:${path}`);
     void server.serve((request) => request.respond(Http200, `<${request.hostname}>`));
-    expect(await askPath(path, "/")).toBe("<>");
+    expect((await requestOf({ socketPath: path })).text).toBe("<>");
     await server.close();
     expect(existsSync(path)).toBe(false);
   });

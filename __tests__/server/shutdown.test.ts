@@ -1,10 +1,11 @@
 import { once } from "node:events";
-import { Agent, get as httpGet } from "node:http";
+import { Agent } from "node:http";
 import { text } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 import { request as undiciRequest } from "undici";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { startParityApp } from "../helpers/parity-app";
+import { requestOf } from "../helpers/node-client";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import {
   connectRaw,
@@ -255,8 +256,11 @@ describe("the port", () => {
     ["fetch", async (url) => (await fetch(url)).text()],
     ["undici", async (url) => (await undiciRequest(url)).body.text()],
     [
-      "http.get with a keep-alive agent",
-      (url) => new Promise((resolve, reject) => httpGet(url, { agent }, (response) => resolve(text(response))).on("error", reject)),
+      "Node's own client with a keep-alive agent",
+      async (url) => {
+        const { port, pathname } = new URL(url);
+        return (await requestOf({ port, path: pathname, agent })).text;
+      },
     ],
   ])("200 times in a row, and %s in this process loses no request", async (_, ask) => {
     const server = await startServer();

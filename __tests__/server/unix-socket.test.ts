@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpRequest } from "node:http";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import { Agent, fetch, Pool } from "undici";
 import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
 import { testCertificate } from "../../lib/testing/index";
+import { requestOf } from "../helpers/node-client";
 import { echo, get, makeServer, rejectionOf, startServer } from "../helpers/servers";
 
 const directory = mkdtempSync(join(tmpdir(), "unix-"));
@@ -71,9 +72,8 @@ describe("clients", () => {
     const path = newPath();
     await serveOn(path, (request) => request.respond(200, request.rawBody));
     const body = "12345678".repeat(1_048_576);
-    const asked = httpRequest({ socketPath: path, method: "POST" }).end(body);
-    const [response] = (await once(asked, "response")) as [IncomingMessage];
-    expect((await text(response)) === body).toBe(true);
+    const received = await requestOf({ socketPath: path, method: "POST" }, body);
+    expect(received.text === body).toBe(true);
   });
 
   test("the client has no address", async () => {

@@ -1,16 +1,10 @@
-import { Agent, get } from "node:http";
+import { Agent } from "node:http";
 import { Http200, Http204, type AsyncHttpServer, type Request } from "../../lib/index";
 import { startTestServer } from "../../lib/testing/index";
+import { requestOf } from "../helpers/node-client";
 import { rejectionOf } from "../helpers/servers";
 
 // What docs/testing-with-jest.md says beyond its blocks, which docs.test.ts runs.
-
-/** The status of the answer, by a client that keeps connections alive if it is let. */
-function statusOf(url: string, agent: Agent): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    get(url, { agent }, (response) => resolve(response.resume().statusCode)).on("error", reject);
-  });
-}
 
 describe("one port again and again meets no reset", () => {
   const close = { Connection: "close" };
@@ -26,7 +20,7 @@ describe("one port again and again meets no reset", () => {
     for (let i = 0; i < 100; i++) {
       if (i > 0) await server.listen(port);
       void server.serve(serving);
-      expect(await statusOf(server.url, agent)).toBe(200);
+      expect((await requestOf({ port: server.getPort(), agent })).status).toBe(200);
       if (endAgent) agent.destroy();
       await server.close();
     }
@@ -88,9 +82,9 @@ test.each<[code: string, act: (server: AsyncHttpServer) => Promise<unknown>]>([
   [
     "ECONNREFUSED",
     async (server) => {
-      const { url } = server;
+      const port = server.getPort();
       await server.close();
-      await statusOf(url, new Agent());
+      await requestOf({ port });
     },
   ],
 ])("%s means what the guide says", async (code, act) => {
