@@ -184,6 +184,7 @@ export class Connection {
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);
+    if (exchange.requestState === "refused") return this.#linger();
     if (exchange.bytesBehind !== undefined) return this.#declined(exchange);
     // RFC 9112 9.3: the rest of that body stands between this response and the next request.
     if (!exchange.complete) return this.#finishBody(exchange);
@@ -313,21 +314,19 @@ export class Connection {
 
   #refuseExchange(exchange: Exchange): void {
     this.#acceptor.withdraw(exchange);
-    // A streamed request may have its response, or a part of it, by now.
-    if (exchange.responseState === "none") this.#refuse(exchange.refusal!, exchange.raw.method === "HEAD");
-    else if (exchange.begun) exchange.cut();
-    exchange.refused();
+    exchange.sendRefusal();
   }
 
-  /** Answers with an error, behind which there is nothing more to say. */
-  #refuse(refusal: Refusal, toHead = false): void {
-    this.socket.end(refusalResponse(refusal, toHead), "latin1");
+  /** Answers what is no request with an error, behind which there is nothing more to say. */
+  #refuse(refusal: Refusal): void {
+    this.socket.end(refusalResponse(refusal, false), "latin1");
     this.#linger();
   }
 
   #linger(): void {
     this.#become("lingering");
     this.#pipeline = undefined;
+    this.socket.end();
     discardRest(this.socket, this.#resumeReading());
   }
 

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
+import { codeToString, reasonPhrase } from "../http/status";
 import { BodyBuffer, emptyBody } from "./body-buffer";
 import type { Connection } from "./connection";
 import { explainAbort, exposeBody, failBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
@@ -14,6 +15,7 @@ import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type Respo
 import { sendHead, sendWhole, writeLastHead } from "./server-response";
 import { REQUEST, RESPONSE, type RequestState, type ResponseState } from "./states";
 import { switchesProtocol, type BytesBehind } from "./upgrade";
+import { WatchedPromise } from "./watched-promise";
 
 /** Bytes of a body that are read while nobody waits for requests; then TCP holds the client back. */
 const UNASKED_BODY = 65_536;
@@ -157,6 +159,13 @@ export class Exchange implements BodySink, Linked<Exchange> {
     this.#context ??= new AsyncResource("HTTPREQUEST");
   }
 
+  /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
+  watch<T>(promise: Promise<T>): Promise<T> {
+    // The response left at once.
+    if (promise === settled) return promise;
+    return WatchedPromise.watch(promise, (error) => this.report?.(error, this));
+  }
+
   /** Runs a handler in the asynchronous context of this request. */
   run<T>(handler: (argument: T) => unknown, argument: T): unknown {
     return this.#context === undefined ? handler(argument) : this.#context.runInAsyncScope(handler, undefined, argument);
@@ -199,13 +208,22 @@ export class Exchange implements BodySink, Linked<Exchange> {
     this.#buffer = undefined;
   }
 
-  /** The refusal is on the wire: nothing else can be sent, and what a handler still waits for of the body fails. */
-  refused(): void {
-    if (this.#become("ended")) this.status = this.refusal!.status;
+  /** It is its turn: sends the refusal, where nothing else was sent, and fails what a handler still waits for of the body. */
+  sendRefusal(): void {
+    const { status, text = codeToString(status) } = this.refusal!;
+    // By Node's response, so that an access log has the status, too.
+    const head = { code: status, reason: reasonPhrase(status), fields: ["Content-Type", "text/plain", "Content-Length", String(text.length)] };
+    if (this.#responseState === "none" && !this.response.headersSent) {
+      this.#writeHead({ ...head, hasContent: this.raw.method !== "HEAD", length: text.length, close: true });
+      this.#become("ended");
+      sendWhole(this.response, this.raw.method === "HEAD" ? "" : text);
+      this.connection.limitSending();
+    } else if (this.begun) this.cut();
     if (!this.streamed) return;
-    const { method, url } = this.raw;
-    const problem = `the body of ${method} ${url} broke off, and the client got ${this.status}`;
-    this.#abortError = withCode("ERR_CLIENT_DISCONNECTED", new Error(problem));
+    this.#abortError = withCode(
+      "ERR_CLIENT_DISCONNECTED",
+      new Error(`the body of ${describe(this)} broke off, and the client got ${this.status}`),
+    );
     failBody(this.raw, this.#abortError);
   }
 
@@ -231,12 +249,8 @@ export class Exchange implements BodySink, Linked<Exchange> {
   #streamBody(): void {
     if (this.#requestState === "awaiting-continue") onFirstRead(this.raw, () => this.#continue());
     explainAbort(this.raw, (cause) => {
-      const { method, url } = this.raw;
-      this.#abortError = withCode(
-        "ERR_CLIENT_DISCONNECTED",
-        new Error(`the client disconnected before the body of ${method} ${url} was whole`, { cause }),
-      );
-      return this.#abortError;
+      const problem = `the client disconnected before the body of ${describe(this)} was whole`;
+      return (this.#abortError = withCode("ERR_CLIENT_DISCONNECTED", new Error(problem, { cause })));
     });
   }
 
@@ -486,7 +500,7 @@ export class Exchange implements BodySink, Linked<Exchange> {
     // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
     if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
     // What still comes of the body is discarded, and then the connection ends.
-    const early = this.#responseState !== "streaming" && !this.complete;
+    const early = this.#responseState === "none" && !this.complete;
     try {
       if (early) writeLastHead(response, head);
       else response.writeHead(head.code, head.reason, head.fields);
