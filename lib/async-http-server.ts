@@ -76,7 +76,7 @@ export class AsyncHttpServer {
     this.#scheme = options.tls === undefined ? "http" : "https";
     this.#callbacks = new Callbacks(options.onError);
     this.node = createNodeServer(options.http, options.tls);
-    this.#clients = connectClients(this.node, this.#scheme, options.maxBody ?? 8_388_608, {
+    this.#clients = connectClients(this.node, this.#scheme, options.maxBody ?? 8_388_608, options.http?.maxHeaderSize, {
       offer: (exchange) => {
         this.arrived(exchange);
         this.#queue.offer(exchange);

@@ -1,5 +1,5 @@
 import type * as http from "node:http";
-import type { SecureContextOptions } from "node:tls";
+import type { TlsOptions } from "node:tls";
 import { withCode } from "./errors";
 import type { Request } from "./request";
 
@@ -22,8 +22,8 @@ export interface AsyncHttpServerOptions {
    * to give: `IncomingMessage`, `ServerResponse`.
    */
   readonly http?: http.ServerOptions | undefined;
-  /** `{ key, cert }`: serve HTTPS instead. */
-  readonly tls?: SecureContextOptions | undefined;
+  /** `{ key, cert, requestCert, ca, SNICallback, ALPNProtocols, … }`: serve HTTPS instead. */
+  readonly tls?: TlsOptions | undefined;
   /**
    * Told of every error that a callback throws.
    *

@@ -49,6 +49,8 @@ export class Connection implements Line {
   #line: Exchange[] | undefined = undefined;
   /** The status that ends the connection once all before it are answered, or 0. */
   #failure = 0;
+  /** May it be a HEAD that failed, whose response has no content? */
+  #mayBeHead = false;
   /** Nothing that still comes in is a request. */
   #closing = false;
   /** While the socket is not read, what pauses it anew. */
@@ -104,8 +106,9 @@ export class Connection implements Line {
    * The parser gave up, or a timeout ran out.
    *
    * @param atEnd because the client shut its sending side
+   * @param mayBeHead whether a head that could not be read may be that of a HEAD
    */
-  fail(status: number, atEnd: boolean): void {
+  fail(status: number, atEnd: boolean, mayBeHead: boolean): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#lingersFrom === -1) this.socket.destroy();
       else this.discard();
@@ -122,6 +125,7 @@ export class Connection implements Line {
     } else if (!this.#closing) {
       this.#closing = true;
       this.#failure = status;
+      this.#mayBeHead = mayBeHead;
       if (this.#current === undefined) this.#refuse(status);
     }
   }
@@ -277,7 +281,7 @@ export class Connection implements Line {
   #refuse(status: number, exchange?: Exchange): void {
     if (exchange !== undefined) this.#acceptor.withdraw(exchange);
     if (exchange !== undefined) exchange.status = status;
-    const text = exchange?.refusalText ?? codeToString(status);
+    const text = exchange?.refusalText ?? (exchange === undefined && this.#mayBeHead ? undefined : codeToString(status));
     this.socket.end(errorAnswer(status, text, exchange?.raw.method === "HEAD"), "latin1");
     this.#linger();
   }

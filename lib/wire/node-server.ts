@@ -1,10 +1,10 @@
 import * as http from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { SecureContextOptions } from "node:tls";
+import type { TlsOptions } from "node:tls";
 import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
-import { hasBody, readHead, statusOfParseError } from "./request-head";
+import { hasBody, limitsOf, methodOfRefused, readHead, statusOfParseError, type ParseError } from "./request-head";
 import { Incoming } from "./incoming-message";
 import { Outgoing } from "./server-response";
 
@@ -39,7 +39,7 @@ const FIXED = {
 const OPTIONS = { ...DEFAULTS, ...FIXED };
 
 /** Makes the server of `node:http`, or of `node:https`, that does the parsing. */
-export function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
+export function createNodeServer(given: http.ServerOptions | undefined, tls: TlsOptions | undefined): http.Server {
   const options = given === undefined ? OPTIONS : { ...DEFAULTS, ...given, ...FIXED };
   const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
   // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
@@ -67,8 +67,10 @@ export function connectClients(
   node: http.Server,
   scheme: "http" | "https",
   maxBody: number,
+  maxHeaderSize: number | undefined,
   server: Omit<Acceptor, "attach" | "sendTimeout">,
 ): Clients {
+  const limits = limitsOf(maxBody, maxHeaderSize ?? http.maxHeaderSize);
   const connections = new Map<Socket, Connection>();
   const transports = new Set<Socket>();
   const connected = scheme === "http" ? "connection" : "secureConnection";
@@ -81,7 +83,7 @@ export function connectClients(
   const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
-    const head = readHead(raw, maxBody);
+    const head = readHead(raw, limits);
     // Of a server that is being closed, every answer is the last on its connection.
     if (head.close || (raw as Incoming).declinesUpgrade || !node.listening) response.shouldKeepAlive = false;
     // Node would end a connection on which it sent no 100; a body that is there already, or none, needs no 100.
@@ -93,7 +95,7 @@ export function connectClients(
   const receiveUpgrade = (raw: http.IncomingMessage, socket: Duplex, bytesBehind: Buffer): void => {
     const connection = connections.get(socket as Socket);
     if (connection === undefined) return void socket.destroy();
-    const head = readHead(raw, maxBody);
+    const head = readHead(raw, limits);
     const response = new Outgoing(raw);
     response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1 && node.listening;
     const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, false);
@@ -123,10 +125,12 @@ export function connectClients(
   node.on("checkExpectation", (raw, response) => receive(raw, response, false));
   node.on("upgrade", receiveUpgrade);
   node.on("connect", receiveUpgrade);
-  node.on("clientError", (error, socket) => {
+  node.on("clientError", (error: ParseError, socket) => {
     const connection = connections.get(socket as Socket);
-    if (connection === undefined) socket.destroy();
-    else connection.fail(statusOfParseError(error), (error as NodeJS.ErrnoException).code === "HPE_INVALID_EOF_STATE");
+    if (connection === undefined) return void socket.destroy();
+    const isFirst = error.rawPacket?.length === (socket as Socket).bytesRead;
+    const mayBeHead = methodOfRefused(error, isFirst) === undefined;
+    connection.fail(statusOfParseError(error, limits, isFirst), error.code === "HPE_INVALID_EOF_STATE", mayBeHead);
   });
   node.on("timeout", (socket) => connections.get(socket)?.silent());
   // An accept that fails, as with EMFILE, ends that connection, not the process.

@@ -85,13 +85,15 @@ export function bareHead(code: number, init: HeadersInit | undefined): string {
 /**
  * The one error answer with which the library itself ends a connection.
  *
- * @param content ASCII
+ * @param content ASCII; `undefined` where the request may be a HEAD or not: then nothing is said of a length, and to any
+ *   other method the end of the connection is the end of empty content (RFC 9112 6.3)
  * @param toHead without content, as the answer to HEAD must be (RFC 9110 9.3.2)
  */
-export function errorAnswer(code: number, content: string, toHead: boolean): string {
+export function errorAnswer(code: number, content: string | undefined, toHead: boolean): string {
+  const framing = content === undefined ? "" : `Content-Type: text/plain\r\nContent-Length: ${content.length}\r\n`;
   return (
-    `HTTP/1.1 ${codeToString(code)}\r\nContent-Type: text/plain\r\nContent-Length: ${content.length}\r\n` +
-    `Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n${toHead ? "" : content}`
+    `HTTP/1.1 ${codeToString(code)}\r\n${framing}Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n` +
+    (content === undefined || toHead ? "" : content)
   );
 }
 
