@@ -4,13 +4,11 @@ import { buffer, text } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { HttpPost, HttpVer10, HttpVer11, isHttpVersion, type AsyncHttpServer, type Request } from "../lib/index";
 import { headerValues, RawClient } from "./helpers/raw-client";
-import { connectRaw, deferred, get, gone, post, settle, startServer } from "./helpers/servers";
+import { askOn, connectRaw, deferred, get, gone, post, settle, startServer, thrownBy } from "./helpers/servers";
 
 /** Sends bytes and accepts what comes of them. */
 async function accept(server: AsyncHttpServer, bytes: string | Uint8Array): Promise<Request> {
-  const accepted = server.acceptRequest();
-  await (await RawClient.connect(server)).send(bytes);
-  return accepted;
+  return (await askOn(server, bytes)).request;
 }
 
 async function acceptBody(body: string | Uint8Array): Promise<Request> {
@@ -135,15 +133,10 @@ describe("json", () => {
     [`${long}y`, `it starts "${long}…"`],
   ])("%j is an error that shows its start", async (body, what) => {
     const request = await acceptBody(body);
-    let error: unknown;
-    try {
-      request.json();
-    } catch (caught) {
-      error = caught;
-    }
+    const error = thrownBy(() => request.json());
     expect(error).toBeInstanceOf(SyntaxError);
     expect(error).toMatchObject({ code: "ERR_BODY_NOT_JSON", cause: expect.anything() as unknown });
-    expect((error as Error).message).toContain(`the body of POST /form is not JSON: ${what} (`);
+    expect(error.message).toContain(`the body of POST /form is not JSON: ${what} (`);
   });
 });
 
