@@ -28,7 +28,7 @@ export interface AsyncHttpServerOptions {
    * to give: `IncomingMessage`, `ServerResponse`.
    */
   readonly http?: http.ServerOptions | undefined;
-  /** `{ key, cert }`: serve HTTPS instead. */
+  /** `{ key, cert, requestCert, ca, SNICallback, ALPNProtocols, … }`: serve HTTPS instead. */
   readonly tls?: https.ServerOptions | undefined;
   /**
    * Told of every error that a callback throws.

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { shareParityApp } from "../helpers/parity-app";
-import { RawClient } from "../helpers/raw-client";
+import { headerValues, RawClient } from "../helpers/raw-client";
 import { get, postLines } from "../helpers/servers";
-import { chunked, echoOf, expectErrorAnswer, smuggled } from "../helpers/wire-case";
+import { chunked, echoOf, expectBareErrorAnswer, expectErrorAnswer, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -46,7 +46,8 @@ describe("packets of any size", () => {
     await client.sendBytewise(bytes + smuggled);
     const replies = await client.end();
     expect(replies.map((reply) => statuses.includes(reply.status))).toEqual([true]);
-    expectErrorAnswer(replies[0]);
+    if (headerValues(replies[0]!, "content-length").length > 0) expectErrorAnswer(replies[0]);
+    else expectBareErrorAnswer(replies[0]);
     expect(app.ran).toEqual([]);
   });
 });

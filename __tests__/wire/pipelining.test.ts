@@ -1,7 +1,7 @@
 import { parityRoutes, shareParityApp, startParityApp } from "../helpers/parity-app";
-import { RawClient } from "../helpers/raw-client";
+import { headerValues, RawClient } from "../helpers/raw-client";
 import { deferred, get, postLines } from "../helpers/servers";
-import { chunked, expectErrorAnswer, expectExchange, expectRefused, roundTrip, smuggled, type Status } from "../helpers/wire-case";
+import { chunked, expectBareErrorAnswer, expectErrorAnswer, expectExchange, expectRefused, roundTrip, smuggled, type Status } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -31,7 +31,10 @@ describe("an error answer waits for its turn (9112 9.3.2)", () => {
     const send = apart ? [get("/slow"), bytes + smuggled] : get("/slow") + bytes + smuggled;
     const { replies } = await expectExchange(app, { send, statuses: [200, status], end: "gone", ran: ["GET /slow"] });
     expect(replies[0]?.body.toString()).toBe("slow done");
-    expectErrorAnswer(replies[1]);
+    // What the parser refuses in a packet of its own may be the end of a HEAD.
+    const unknown = apart && headerValues(replies[1]!, "content-length").length === 0;
+    if (unknown) expectBareErrorAnswer(replies[1]);
+    else expectErrorAnswer(replies[1]);
   });
 
   test("behind three requests of which the first is slow", async () => {
@@ -69,7 +72,7 @@ describe("an error answer waits for its turn (9112 9.3.2)", () => {
     const replies = await client.end();
     expect(replies.map((reply) => [reply.status, reply.whole, reply.body.toString()])).toEqual([
       [200, true, "whole"],
-      [501, true, "501 Not Implemented"],
+      [501, true, ""],
     ]);
   });
 

@@ -129,7 +129,8 @@ export class Connection {
     if (refusal.status === 408 && this.#isPatientWith(last)) return;
     if (last !== undefined && !last.complete && last.requestState !== "refused") {
       const text = last.head.length === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
-      last.refuse(atEnd ? { ...refusal, text } : refusal);
+      // Its method is known.
+      last.refuse({ status: refusal.status, ...(atEnd ? { text } : {}) });
       this.advance(last);
     } else if (this.#state === "open") {
       this.#become("last-request");
