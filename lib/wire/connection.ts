@@ -15,6 +15,8 @@ export interface Acceptor {
   withdraw(exchange: Exchange): void;
   /** The exchange is over, answered or not. */
   finished(exchange: Exchange): void;
+  /** What came was refused before it was a request; `packet` are its latest bytes, if they are known. */
+  refused(status: number, packet: unknown): void;
   /** Gives a socket that Node has let go of back to Node's server. */
   attach(socket: Socket): void;
   /** Milliseconds for which a client may leave an answer lying. */
@@ -104,8 +106,9 @@ export class Connection implements Line {
    * The parser gave up, or a timeout ran out.
    *
    * @param atEnd because the client shut its sending side
+   * @param packet the bytes that the parser met, if it was the parser
    */
-  fail(status: number, atEnd: boolean): void {
+  fail(status: number, atEnd: boolean, packet?: unknown): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#lingersFrom === -1) this.socket.destroy();
       else this.discard();
@@ -122,6 +125,7 @@ export class Connection implements Line {
     } else if (!this.#closing) {
       this.#closing = true;
       this.#failure = status;
+      this.#acceptor.refused(status, packet);
       if (this.#current === undefined) this.#refuse(status);
     }
   }
@@ -193,10 +197,21 @@ export class Connection implements Line {
     return this.#current === undefined || (this.#current.answered && this.#line === undefined);
   }
 
-  /** The server closes: what the system has is delivered, all else is cut. */
-  close(): void {
+  /**
+   * The server closes: what the system has is delivered, all else is cut.
+   *
+   * @param farewell the response to a request that has none, before its connection ends
+   */
+  close(farewell?: { readonly status: number; readonly text: string }): void {
     this.#closing = true;
     if (this.idle) return this.#farewell();
+    const current = this.#current;
+    const unanswered = current !== undefined && current.status === 0 && current.refusal === 0 && !current.takenOver;
+    if (farewell !== undefined && unanswered && this.socket.writable) {
+      this.socket.end(errorAnswer(farewell.status, farewell.text, current.raw.method === "HEAD"), "latin1");
+      this.closed();
+      return this.#linger(FAREWELL);
+    }
     if (this.#current?.begun === true) this.#current.cut();
     else this.socket.destroy();
     this.closed();

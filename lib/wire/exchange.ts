@@ -67,6 +67,8 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
   next: Exchange | undefined = undefined;
   /** Was it handed to whoever answers it? */
   accepted = false;
+  /** Is told of the error of its callback, where it was given to one. */
+  report: ((error: unknown, exchange: Exchange) => void) | undefined = undefined;
   /** The final status that was sent, or 0. */
   status = 0;
   /** Does the client hold the body back until it is told to go on? */
@@ -259,11 +261,14 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
     this.#abort?.abort();
   }
 
+  /** Has whoever accepted an upgrade request begun another protocol on its socket, without a response? */
+  get takenOver(): boolean {
+    return this.upgrades && this.accepted && this.#answer === NONE && this.line.socket.bytesWritten > this.#writtenBefore;
+  }
+
   /** Ends the exchange of a callback that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
-    // Whoever took the socket over at an upgrade has begun another protocol on it.
-    const takenOver = this.upgrades && this.#answer === NONE && this.line.socket.bytesWritten > this.#writtenBefore;
-    if (takenOver) this.line.socket.destroy();
+    if (this.takenOver) this.line.socket.destroy();
     else if (this.#answer === NONE) void this.respond(500, "500 Internal Server Error", failureHeaders);
     else if (this.begun) this.cut();
   }

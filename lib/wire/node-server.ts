@@ -126,7 +126,10 @@ export function connectClients(
   node.on("clientError", (error, socket) => {
     const connection = connections.get(socket as Socket);
     if (connection === undefined) socket.destroy();
-    else connection.fail(statusOfParseError(error), (error as NodeJS.ErrnoException).code === "HPE_INVALID_EOF_STATE");
+    else {
+      const { code, rawPacket } = error as NodeJS.ErrnoException & { rawPacket?: unknown };
+      connection.fail(statusOfParseError(error), code === "HPE_INVALID_EOF_STATE", rawPacket);
+    }
   });
   node.on("timeout", (socket) => connections.get(socket)?.silent());
   // An accept that fails, as with EMFILE, ends that connection, not the process.
