@@ -395,16 +395,16 @@ export class AsyncHttpServer {
 
   /** The pull form and Nim's: a call with a line of its own, and in a test with a limit. */
   #acceptFor<T>(loop: boolean, given: WaitOptions | undefined, use: (exchange: Exchange) => T): Promise<T> {
-    // From the call on, whatever becomes of it.
-    if (typeof given?.while?.then === "function") handled(given.while);
     let wait = given;
     if (this.#rules !== undefined && (given === undefined || (typeof given === "object" && given !== null))) {
       wait = { ...given, timeout: given?.timeout ?? this.#rules.timeout };
     }
+    // Handled from the call on, whatever becomes of the wait. A thenable may work anew each time that it is asked.
+    if (typeof wait?.while?.then === "function") wait = { ...wait, while: handled(wait.while) };
     const caller = wait === undefined ? undefined : new Caller(acceptRequest);
     const accepted = this.#accept(loop, wait, use, caller);
     // A test that has failed elsewhere awaits no wait, whose own error would come on top.
-    if (this.#rules !== undefined) handled(accepted);
+    if (this.#rules !== undefined) void handled(accepted);
     return accepted;
   }
 

@@ -67,7 +67,7 @@ export class Wait<T> implements Waiter {
     try {
       const answer: unknown = this.#where!(exchange.request);
       if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(answer);
-      handled(answer as PromiseLike<unknown>);
+      void handled(answer as PromiseLike<unknown>);
       this.#end(invalid(TypeError, "where must return true or false at once, it cannot be async", answer));
     } catch (error) {
       this.#end(error);
@@ -87,7 +87,7 @@ export class Wait<T> implements Waiter {
 
   closed(how: "closed" | "reset"): void {
     // The end of a server is no reason to end the process of somebody who has forgotten that he waits.
-    if (this.promise !== undefined) handled(this.promise);
+    if (this.promise !== undefined) void handled(this.promise);
     this.fail(this.#blamed(withCode("ERR_SERVER_CLOSED", new Error(`the server was ${how} while this call waited`))));
   }
 
@@ -109,7 +109,7 @@ export class Wait<T> implements Waiter {
       signal?.removeEventListener("abort", aborted);
     };
     if (client === undefined) return;
-    Promise.resolve(client).then(
+    client.then(
       (value) => void this.#clientDone(() => this.#finishedError(value)),
       (reason: unknown) => void this.#clientDone(() => this.#failedError(reason)),
     );
@@ -167,13 +167,11 @@ export class Wait<T> implements Waiter {
   }
 }
 
-/** Makes a promise count as handled: its rejection is nobody's surprise. */
-export function handled(promise: PromiseLike<unknown>): void {
-  try {
-    Promise.resolve(promise).then(undefined, ignore);
-  } catch {
-    // What is no real promise may fail in any way.
-  }
+/** Makes a promise count as handled: its rejection is nobody's surprise. What is no real promise becomes one. */
+export function handled<T>(given: PromiseLike<T>): Promise<T> {
+  const promise = Promise.resolve(given);
+  promise.then(undefined, ignore);
+  return promise;
 }
 
 /** What the pull form gives. */
