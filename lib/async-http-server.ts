@@ -342,8 +342,9 @@ export class AsyncHttpServer {
   async close(options: CloseOptions = {}): Promise<void> {
     checkClose(options);
     await this.#end(options.grace ?? 0);
-    // If the block of `await using` has failed too, a SuppressedError of which test runners show nothing hides them.
-    if (this.#disposed) for (const { error, line } of this.#errors.kept) printFailure(error, line);
+    // Where the block has failed too, test runners show nothing but "SuppressedError".
+    const why = " (told here, too, because an error of the `await using` block would hide it)";
+    if (this.#disposed) for (const { error, line } of this.#errors.kept) printFailure(error, line, why);
     this.#disposed = false;
     this.#errors.throwAll();
   }

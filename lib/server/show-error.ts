@@ -4,9 +4,9 @@ import { inspect } from "node:util";
 const LONGEST = 200;
 
 /** Shows the error of a callback to whoever reads stderr. Never throws. */
-export function printFailure(error: unknown, line: string): void {
+export function printFailure(error: unknown, line: string, why = ""): void {
   try {
-    process.stderr.write(`asynchttpserver: the callback failed for ${line}\n${inspected(error)}\n`);
+    process.stderr.write(`asynchttpserver: the callback failed for ${line}${why}\n${inspected(error)}\n`);
   } catch {
     // Nobody reads it.
   }
