@@ -210,21 +210,26 @@ export class Exchange implements BodySink, Linked<Exchange> {
 
   /** It is its turn: sends the refusal, where nothing else was sent, and fails what a handler still waits for of the body. */
   sendRefusal(): void {
-    const { status, text = codeToString(status) } = this.refusal!;
-    // By Node's response, so that an access log has the status, too.
-    const head = { code: status, reason: reasonPhrase(status), fields: ["Content-Type", "text/plain", "Content-Length", String(text.length)] };
-    if (this.#responseState === "none" && !this.response.headersSent) {
-      this.#writeHead({ ...head, hasContent: this.raw.method !== "HEAD", length: text.length, close: true });
-      this.#become("ended");
-      sendWhole(this.response, this.raw.method === "HEAD" ? "" : text);
-      this.connection.limitSending();
-    } else if (this.begun) this.cut();
+    if (!this.sendError(this.refusal!) && this.begun) this.cut();
     if (!this.streamed) return;
     this.#abortError = withCode(
       "ERR_CLIENT_DISCONNECTED",
       new Error(`the body of ${describe(this)} broke off, and the client got ${this.status}`),
     );
     failBody(this.raw, this.#abortError);
+  }
+
+  /** Answers with an error of the library's own, the last response on its connection; `false` where a response has begun. */
+  sendError({ status, text = codeToString(status) }: Refusal): boolean {
+    if (this.#responseState !== "none" || this.response.headersSent || this.#takenOver || this.#gone) return false;
+    const hasContent = this.raw.method !== "HEAD";
+    const fields = ["Content-Type", "text/plain", "Content-Length", String(text.length)];
+    // By Node's response, so that an access log has the status, too.
+    this.#writeHead({ code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true }, true);
+    this.#become("ended");
+    sendWhole(this.response, hasContent ? text : "");
+    if (this.socket.writableLength > 0) this.connection.limitSending();
+    return true;
   }
 
   /** The message as a stream, whole for everybody who reads it. */
@@ -359,10 +364,8 @@ export class Exchange implements BodySink, Linked<Exchange> {
 
   /** Ends the exchange of a handler that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
-    const unanswered = this.#responseState === "none" && !this.response.headersSent;
-    // A handler that took the socket over at an upgrade has begun another protocol on it.
-    if (unanswered && this.bytesBehind !== undefined && this.socket.bytesWritten > this.#writtenBefore) this.socket.destroy();
-    else if (unanswered) this.#respondFailure();
+    if (this.#takenOver) this.socket.destroy();
+    else if (this.#responseState === "none" && !this.response.headersSent) this.#respondFailure();
     else if (this.begun) this.cut();
   }
 
@@ -395,6 +398,12 @@ export class Exchange implements BodySink, Linked<Exchange> {
   /** Is the client gone, so that nothing can arrive any more? */
   get #gone(): boolean {
     return this.socket.destroyed || this.connection.state === "closed";
+  }
+
+  /** Has a handler begun another protocol on the socket of an upgrade request, without a response? */
+  get #takenOver(): boolean {
+    const unanswered = this.accepted && this.#responseState === "none";
+    return unanswered && this.bytesBehind !== undefined && this.socket.bytesWritten > this.#writtenBefore;
   }
 
   /** Everything about the response that is decided before a byte of it is written. */
@@ -495,14 +504,14 @@ export class Exchange implements BodySink, Linked<Exchange> {
     void this.respond(500, "500 Internal Server Error", failureHeaders);
   }
 
-  #writeHead(head: ResponseHead): void {
+  /** @param last is it the last one on its connection? */
+  #writeHead(head: ResponseHead, last = this.#responseState === "none" && !this.complete): void {
     const { response } = this;
     // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
     if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
-    // What still comes of the body is discarded, and then the connection ends.
-    const early = this.#responseState === "none" && !this.complete;
     try {
-      if (early) writeLastHead(response, head);
+      // Where it comes before the body is whole, the rest of that is discarded.
+      if (last) writeLastHead(response, head);
       else response.writeHead(head.code, head.reason, head.fields);
     } catch (error) {
       throw cannotBeSent(error);
