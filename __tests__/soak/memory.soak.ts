@@ -45,8 +45,8 @@ test.each([
   ["2 bytes", 2],
   ["1 KiB", KiB],
   ["64 KiB", 64 * KiB],
-])(`${pipelined} pipelined requests whose answers of %s are never read`, async (_, answerBytes) => {
-  const server = await ServerProcess.start({ accept: "serve", http: timeouts, timeout: 2_000, track: true, answerBytes });
+])(`${pipelined} pipelined requests whose responses of %s are never read`, async (_, responseBytes) => {
+  const server = await ServerProcess.start({ accept: "serve", http: timeouts, timeout: 2_000, track: true, responseBytes });
   await several(50, 10, () => get(server.port));
   const before = await server.memory();
   const socket = await connectSilent(server.port);
@@ -195,7 +195,7 @@ test(`${dripping} clients that drip their heads end by headersTimeout`, async ()
   await unfinished(dripping, "GET / HTTP/1.1\r\nHost: h\r\nX-Drip: ", "x");
 }, 60_000);
 
-test(`${dripping} clients that drip header lines end by headersTimeout`, async () => {
+test(`${dripping} clients that drip header fields end by headersTimeout`, async () => {
   await unfinished(dripping, "GET / HTTP/1.1\r\nHost: h\r\n", "a:b\r\n");
 }, 60_000);
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
-import { breakAnswer, breakRequest, failures, FaultApp, inMidAnswer, inMidRequest, leavings, statusOf } from "../helpers/faults";
+import { breakResponse, breakRequest, failures, FaultApp, inMidResponse, inMidRequest, disconnections, statusOf } from "../helpers/faults";
 import { deferred, get } from "../helpers/servers";
 import { closed, dial, talk } from "../helpers/sockets";
 
@@ -42,23 +42,23 @@ function event(name: string): Promise<unknown> {
   return new Promise((resolve) => app.server.node.once(name, resolve));
 }
 
-describe.each(leavings)("a client that %s", (_, leave) => {
+describe.each(disconnections)("a client that %s", (_, disconnect) => {
   test.each(inMidRequest)("%s leaves nothing behind", async (_where, bytes) => {
     serve();
-    await breakRequest(app, bytes, leave, true);
+    await breakRequest(app, bytes, disconnect, true);
     await app.expectNothingLeft();
   });
 
-  test.each(inMidAnswer)("in the middle of %s leaves nothing behind", async (_what, bytes) => {
+  test.each(inMidResponse)("in the middle of %s leaves nothing behind", async (_what, bytes) => {
     serve();
-    await breakAnswer(app, bytes, leave);
+    await breakResponse(app, bytes, disconnect);
     await app.expectNothingLeft();
   });
 
   test("while its request is queued takes it along", async () => {
     const socket = await dialAndSend(plain);
     await event("request");
-    leave(socket);
+    disconnect(socket);
     await app.quiet();
     serve();
     await app.expectNothingLeft();
@@ -69,7 +69,7 @@ describe.each(leavings)("a client that %s", (_, leave) => {
     const waiting = app.server.acceptRequest();
     const socket = await dialAndSend("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nhalf");
     await event("request");
-    leave(socket);
+    disconnect(socket);
     await app.quiet();
     const answer = talk(app.server.getPort(), plain, true);
     const request = await waiting;
@@ -78,11 +78,11 @@ describe.each(leavings)("a client that %s", (_, leave) => {
     expect(await answer).toMatch(/for the other$/);
   });
 
-  test("while the callback runs aborts its signal, and respond settles", async () => {
+  test("while the handler runs aborts its signal, and respond settles", async () => {
     serve();
     const socket = await dialAndSend(hold);
     await app.running.promise;
-    leave(socket);
+    disconnect(socket);
     await app.aborted.promise;
     app.released.resolve();
     await app.expectNothingLeft();
@@ -93,13 +93,13 @@ test.each([
   ["behind a whole request", plain, /^HTTP\/1\.1 200 .*ok$/s],
   ["behind three requests", plain + plain + plain, /^(?:HTTP\/1\.1 200 (?:(?!HTTP).)*ok){3}$/s],
   ["behind a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy", /^HTTP\/1\.1 200 .*ok$/s],
-  ["in a header line", "GET / HTTP/1.1\r\nHos", /^HTTP\/1\.1 400 /],
+  ["in a header field", "GET / HTTP/1.1\r\nHos", /^HTTP\/1\.1 400 /],
   ["in the body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy", /^HTTP\/1\.1 400 /],
   ["in the body of a request behind another", `${plain}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy`, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 400 /s],
   ["behind a request for an upgrade", upgrade, /^HTTP\/1\.1 200 .*ok$/s],
   ["behind a request for an upgrade and another", upgrade + plain, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 200 .*ok$/s],
   ["before it has sent anything", "", /^$/],
-])("a client that shuts its sending side %s gets its answer, then the end", async (_, bytes, answer) => {
+])("a client that shuts its sending side %s gets its response, then the end", async (_, bytes, answer) => {
   serve();
   expect(await talk(app.server.getPort(), bytes, true)).toMatch(answer);
   await app.expectNothingLeft();
@@ -114,7 +114,7 @@ test.each([
   ["a request for an upgrade", holdUpgrade, 1],
   ["a request for an upgrade with another behind it", holdUpgrade + plain, 2],
   ["a request with one for an upgrade behind it, and another", hold + upgrade + plain, 3],
-])("a client that shuts its sending side while the callback of %s runs gets its answer, then the end", async (_, bytes, count) => {
+])("a client that shuts its sending side while the handler of %s runs gets its response, then the end", async (_, bytes, count) => {
   serve();
   const answer = talk(app.server.getPort(), bytes, true);
   await app.running.promise;
@@ -141,12 +141,12 @@ const moments: readonly Moment[] = [
   { when: "a client waits for 100 Continue", serve: false, reach: () => arrives("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", "checkContinue") },
   { when: "a request is queued", serve: false, reach: () => arrives(plain, "request") },
   { when: "a body is not read", serve: false, reach: () => arrives(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n${"x".repeat(300_000)}`, "request") },
-  { when: "a callback runs", serve: true, reach: () => runs(hold) },
-  { when: "a callback runs and others are behind it", serve: true, reach: () => runs(hold + plain + plain) },
-  { when: "a callback runs for an upgrade request", serve: true, reach: () => runs(holdUpgrade) },
-  { when: "a callback runs and its client has shut its sending side", serve: true, reach: halfClosed },
+  { when: "a handler runs", serve: true, reach: () => runs(hold) },
+  { when: "a handler runs and others are behind it", serve: true, reach: () => runs(hold + plain + plain) },
+  { when: "a handler runs for an upgrade request", serve: true, reach: () => runs(holdUpgrade) },
+  { when: "a handler runs and its client has shut its sending side", serve: true, reach: halfClosed },
   { when: "a stream is being sent", serve: true, reach: () => begun("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n") },
-  { when: "a large answer is not read", serve: true, reach: () => begun("GET /big HTTP/1.1\r\nHost: h\r\n\r\n") },
+  { when: "a large response is not read", serve: true, reach: () => begun("GET /big HTTP/1.1\r\nHost: h\r\n\r\n") },
   { when: "a refused client is still sending", serve: true, reach: () => begun(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n${"x".repeat(300_000)}`) },
   { when: "a client has just been reset", serve: true, reach: reset },
 ];
@@ -208,7 +208,7 @@ test.each(moments)("close() when $when: it settles, and so does every respond", 
   expect(await statusOf(app.server.getPort())).toBe(200);
 });
 
-test("close() inside a callback settles too, and the callback's respond", async () => {
+test("close() inside a handler settles too, and the handler's respond", async () => {
   const done = deferred();
   const server = app.server;
   const served = server.serve(async (request) => {
@@ -222,7 +222,7 @@ test("close() inside a callback settles too, and the callback's respond", async 
   expect(app.errors).toEqual([]);
 });
 
-/** Where the errors of callbacks can go: each gives a server, runs a callback on it, and tells what arrived. */
+/** Where the errors of handlers can go: each gives a server, runs a handler on it, and tells what arrived. */
 const channels: ReadonlyArray<[name: string, play: (callback: (request: Request) => unknown) => Promise<{ text: string; told: unknown[] }>]> = [
   ["onError", playOnError],
   ["close() after serve", playServe],
@@ -275,7 +275,7 @@ async function playLoop(callback: (request: Request) => unknown): Promise<{ text
   return { text, told: told.filter((error) => (error as { code?: unknown } | undefined)?.code !== "ERR_SERVER_CLOSED") };
 }
 
-describe.each(channels)("the error of a callback arrives once, through %s, when it", (_, play) => {
+describe.each(channels)("the error of a handler arrives once, through %s, when it", (_, play) => {
   test.each(failures)("%s", async (_how, callback, answer, thrown) => {
     const { text, told } = await play(callback);
     expect(text).toMatch(answer);

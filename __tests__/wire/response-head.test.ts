@@ -55,9 +55,9 @@ describe("decideReply: framing", () => {
     { what: "203", code: 203, line: sent(3), hasContent: true, length: 3 },
     { what: "206", code: 206, line: sent(3), hasContent: true, length: 3 },
   ])("$what", ({ code = 200, asked = get, init, size = 3, line, hasContent, length }) => {
-    const reply = decideReply(code, init, size, asked);
-    expect(reply).toMatchObject({ code, hasContent, length });
-    expect(reply.headers).toEqual(line ?? []);
+    const response = decideReply(code, init, size, asked);
+    expect(response).toMatchObject({ code, hasContent, length });
+    expect(response.headers).toEqual(line ?? []);
   });
 });
 
@@ -86,9 +86,9 @@ describe("decideReply: the rest", () => {
     [{ Connection: "Keep-Alive" }, true, close, false],
     [{ Connection: "upgrade, keep-alive" }, true, ["connection", "upgrade, close"], false],
     [{ "X-Connection": "close" }, false, ["x-connection", "close"], false],
-  ])("%j as the last answer of the connection, %p: %j, the caller closes: %p", (init, last, line, closes) => {
-    const reply = decideReply(204, init, 0, { ...get, last });
-    expect([reply.headers, reply.close]).toEqual([line, closes]);
+  ])("%j as the last response of the connection, %p: %j, the caller closes: %p", (init, last, line, closes) => {
+    const response = decideReply(204, init, 0, { ...get, last });
+    expect([response.headers, response.close]).toEqual([line, closes]);
   });
 
   test.each<[code: number, init: HeadersInit, refused: boolean]>([
