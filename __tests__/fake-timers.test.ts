@@ -92,8 +92,8 @@ describe("with the default fake timers", () => {
     const looping = (async () => {
       for (;;) if (looped.shouldAcceptRequest()) await looped.acceptRequest((request) => request.respond(200, "looped"));
     })();
-    for (const [server, answer] of [[served, "served"], [iterated, "iterated"], [looped, "looped"]] as const) {
-      expect(await (await fetch(server.url)).text()).toBe(answer);
+    for (const [server, expected] of [[served, "served"], [iterated, "iterated"], [looped, "looped"]] as const) {
+      expect(await (await fetch(server.url)).text()).toBe(expected);
     }
     const ended = rejectionOf(looping);
     await Promise.all([served.close(), iterated.close(), looped.close()]);

@@ -28,7 +28,7 @@ function ask(port: number, agent: NodeAgent | false = false): Promise<Received> 
   return requestOf({ host: "127.0.0.1", port, agent, method: "POST" }, "work");
 }
 
-/** Which process responses, as the examples tell. */
+/** Which process answers, as the examples tell. */
 function processOf({ text }: Received): number {
   return Number(/^process (\d+)$/m.exec(text)![1]);
 }
@@ -216,7 +216,7 @@ describe("graceful-stop.ts", () => {
     const port = Number(new URL(await program.url()).port);
     const asking = httpRequest({ port, method: "POST", headers: { Expect: "100-continue", "Content-Length": 1 } });
     asking.flushHeaders();
-    // Whoever is told to go on has been accepted.
+    // A client that is told to go on has been accepted.
     await once(asking, "continue");
     const cut = rejectionOf(once(asking, "response"));
     asking.end("x");

@@ -26,7 +26,7 @@ async function tryModule(path: string): Promise<string | undefined> {
   return problem ?? (servers() > before ? "it leaves a server behind that listens" : undefined);
 }
 
-/** A program must listen, where it is given a free port in place of its own, and response. */
+/** A program must listen, where it is given a free port in place of its own, and answer. */
 async function tryProgram(path: string): Promise<string | undefined> {
   const { listen } = net.Server.prototype;
   const answered = new Promise<void>((resolve, reject) => {

@@ -121,7 +121,7 @@ export const inMidResponse: ReadonlyArray<[what: string, bytes: string]> = [
   ["an endless stream", get("/stream")],
   ["an endless stream to HTTP/1.0", "GET /stream HTTP/1.0\r\n\r\n"],
   ["a large response", get("/big")],
-  ["a large answer with others behind it", get("/big") + get("/a").repeat(2)],
+  ["a large response with others behind it", get("/big") + get("/a").repeat(2)],
   ["an endless stream behind a response", get("/a") + get("/stream") + get("/a")],
   ["an endless stream to an upgrade request", get("/stream", "Connection: upgrade", "Upgrade: x")],
 ];
@@ -155,7 +155,7 @@ export async function breakResponse(app: FaultApp, bytes: string, disconnect: (s
 }
 
 /** How a handler can fail, what of it the client sees, and what is thrown. */
-export const failures: ReadonlyArray<[how: string, callback: (request: Request) => unknown, answer: RegExp, thrown: unknown]> = [
+export const failures: ReadonlyArray<[how: string, callback: (request: Request) => unknown, response: RegExp, thrown: unknown]> = [
   ["throws", fail(() => { throw new Error("e"); }), /^HTTP\/1\.1 500 /, new Error("e")],
   ["throws a string", fail(() => { throw "text"; }), /^HTTP\/1\.1 500 /, "text"],
   ["throws undefined", fail(() => { throw undefined; }), /^HTTP\/1\.1 500 /, undefined],

@@ -322,7 +322,7 @@ function describeFailure(fuzz: FuzzCase, received: string, end: string, cause: E
   return [
     cause.message,
     `once more: SEED=${fuzz.seed} FUZZ=1 npx jest fuzz`,
-    `mutations: ${fuzz.steps.join(", ") || "none"}; the callback answers ${fuzz.style}`,
+    `mutations: ${fuzz.steps.join(", ") || "none"}; the handler answers ${fuzz.style}`,
     ...fuzz.packets.map((packet) => `sent: ${shown(packet)}`),
     `received (${end}): ${shown(received)}`,
   ].join("\n");

@@ -5,7 +5,7 @@ import { makeServer } from "./servers";
 type Options = NonNullable<Parameters<typeof newAsyncHttpServer>[0]>;
 type Route = (request: Request) => Promise<unknown>;
 
-/** What the echo route responses: the fields of the request, as the Nim server of `nim-cases.json` gave them. */
+/** The response of the echo route: the fields of the request, as the Nim server of `nim-cases.json` gave them. */
 export interface Echo {
   readonly reqMethod: string;
   readonly url: Readonly<Record<string, string | boolean>>;

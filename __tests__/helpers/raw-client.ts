@@ -1,6 +1,6 @@
 import net from "node:net";
 
-/** One answer as it stood on the wire. Header names keep their letters, values are latin1. */
+/** One response as it stood on the wire. Header names keep their letters, values are latin1. */
 export interface RawResponse {
   readonly status: number;
   readonly reason: string;
@@ -120,14 +120,14 @@ export class RawClient {
   /** Waits for `count` final responses in all and gives every response so far; the connection may end with the last. */
   async read(count: number): Promise<RawResponse[]> {
     const enough = (): boolean => this.responses.filter((response) => !response.interim).length >= count;
-    await this.#until(() => enough() || this.state !== "open", `${count} answers`);
+    await this.#until(() => enough() || this.state !== "open", `${count} responses`);
     if (!enough()) throw new Error(`connection ended (${this.state}) before ${count} responses: ${this.#story()}`);
     return [...this.responses];
   }
 
   /** Waits for `count` responses in all, interim ones counted. */
   async readAny(count: number): Promise<RawResponse[]> {
-    await this.#until(() => this.responses.length >= count || this.state !== "open", `${count} answers or interim answers`);
+    await this.#until(() => this.responses.length >= count || this.state !== "open", `${count} responses, interim ones counted`);
     if (this.responses.length < count) throw new Error(`connection ended (${this.state}) before ${count} responses: ${this.#story()}`);
     return [...this.responses];
   }

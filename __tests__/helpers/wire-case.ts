@@ -164,14 +164,14 @@ export async function expectRefused(app: ParityApp, send: Exchange["send"], ...s
 /** Sends one request, lets the test answer it, and checks that the connection is in step behind the response. */
 export async function answered(
   server: AsyncHttpServer,
-  answer: (request: Request) => Promise<unknown>,
+  respond: (request: Request) => Promise<unknown>,
   method = "GET",
   version = "HTTP/1.1",
 ): Promise<RawResponse[]> {
   const client = await RawClient.connect(server, [method]);
   const keep = version === "HTTP/1.0" ? "Connection: keep-alive\r\n" : "";
   await client.send(`${method} /asked ${version}\r\nHost: h\r\n${keep}\r\n`);
-  await answer(await server.acceptRequest());
+  await respond(await server.acceptRequest());
   const responses = await client.read(1);
   await client.send(inStep);
   const next = await server.acceptRequest();

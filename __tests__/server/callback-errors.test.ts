@@ -374,8 +374,8 @@ describe("under serve", () => {
     expect(await closed).toMatchObject({ code: "ERR_SERVER_CLOSED" });
   });
 
-  const ends: ReadonlyArray<[what: string, rethrow: (news: unknown) => unknown, kept: unknown]> = [
-    ["the news that the client has left is no failure", (news) => news, undefined],
+  const ends: ReadonlyArray<[what: string, rethrow: (reason: unknown) => unknown, kept: unknown]> = [
+    ["the reason of the aborted signal is no failure", (reason) => reason, undefined],
     ["an error of its own is one, though the client has left", () => failure, failure],
   ];
 
@@ -388,8 +388,8 @@ describe("under serve", () => {
       running.resolve();
       try {
         await waiting;
-      } catch (news) {
-        throw rethrow(news);
+      } catch (reason) {
+        throw rethrow(reason);
       } finally {
         ended.resolve();
       }

@@ -20,13 +20,13 @@ afterEach(() => app.server.close());
 test.each(disconnections)(`${resets} clients of which each %s in mid-request`, async (_, disconnect) => {
   await several(resets, 8, (i) => breakRequest(app, inMidRequest[i % inMidRequest.length]![1], disconnect, i % 2 === 0));
   await app.expectNothingLeft();
-  report(`${app.ran} requests run, ${app.settled} answers settled, no error, nothing left`);
+  report(`${app.ran} requests run, ${app.settled} responses settled, no error, nothing left`);
 }, 120_000);
 
 test.each(disconnections)(`${resets} clients of which each %s in mid-response`, async (_, disconnect) => {
   await several(resets, 8, (i) => breakResponse(app, inMidResponse[i % inMidResponse.length]![1], disconnect));
   await app.expectNothingLeft();
-  report(`${app.ran} requests run, ${app.settled} answers settled, ${app.returned} streams returned, nothing left`);
+  report(`${app.ran} requests run, ${app.settled} responses settled, ${app.returned} streams returned, nothing left`);
 }, 120_000);
 
 test(`${rounds} handlers that fail in ${failures.length} ways, each told of once`, async () => {
@@ -46,9 +46,9 @@ test(`${rounds} handlers that fail in ${failures.length} ways, each told of once
   });
   const wrong: string[] = [];
   await several(rounds, 8, async (i) => {
-    const [how, , answer] = failures[i % failures.length]!;
+    const [how, , response] = failures[i % failures.length]!;
     const text = await talk(server.getPort(), `GET /${i} HTTP/1.1\r\nHost: h\r\n\r\n`, true);
-    if (!answer.test(text)) wrong.push(`${how}: ${JSON.stringify(text)}`);
+    if (!response.test(text)) wrong.push(`${how}: ${JSON.stringify(text)}`);
   });
   expect(wrong).toEqual([]);
   expect(errors).toHaveLength(rounds);

@@ -57,7 +57,7 @@ test.each([
   const { ran } = await server.counts();
   report(`${ran - others.served - 50} run, peak ${peak.text}; others: ${others.served}, slowest ${others.slowest} ms`);
   expect(peak.inUse).toBeLessThan(16 * MiB);
-  await until("every answer to be settled", 5_000, async () => (await server.counts()).settled === ran);
+  await until("every response to be settled", 5_000, async () => (await server.counts()).settled === ran);
 }, 60_000);
 
 test.each([
@@ -227,7 +227,7 @@ test(`memory is flat over ${flat} requests of all kinds`, async () => {
   const statuses = await askMany(server.port, flat);
   await until("the end of every connection", 5_000, async () => (await server.counts()).connections === 0);
   const after = await server.memory();
-  report(`heap ${inMiB(before.heapUsed)}, then ${inMiB(after.heapUsed)}; answers ${JSON.stringify(statuses)}`);
+  report(`heap ${inMiB(before.heapUsed)}, then ${inMiB(after.heapUsed)}; responses ${JSON.stringify(statuses)}`);
   expect(statuses).toEqual({ 200: (flat * 3) / 4, 500: flat / 4 });
   expect(after.inUse - before.inUse).toBeLessThan(2 * MiB);
   const counts = await server.counts();

@@ -52,7 +52,7 @@ describe("an assertion that fails in a handler reaches the test", () => {
     await server.close();
   });
 
-  test("at the next acceptRequest(handler)", async () => {
+  test("at the next acceptRequest(callback)", async () => {
     await using server = await startTestServer();
     const response = fetch(`${server.url}/a`);
     await server.acceptRequest(handler);

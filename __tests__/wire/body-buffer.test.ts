@@ -58,7 +58,7 @@ describe("BodyBuffer", () => {
     expect(buffer.take()).toBe(chunk);
   });
 
-  test("whoever announces much and sends little gets memory for little", () => {
+  test("a client that announces much and sends little gets memory for little", () => {
     const alloc = jest.spyOn(Buffer, "allocUnsafeSlow");
     const buffer = new BodyBuffer(8_000_000);
     buffer.append(Buffer.from("x"));

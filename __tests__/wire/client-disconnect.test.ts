@@ -71,11 +71,11 @@ describe.each(disconnections)("a client that %s", (_, disconnect) => {
     await event("request");
     disconnect(socket);
     await app.quiet();
-    const answer = talk(app.server.getPort(), plain, true);
+    const response = talk(app.server.getPort(), plain, true);
     const request = await waiting;
     expect(request.url.path).toBe("/a");
     await request.respond(200, "for the other");
-    expect(await answer).toMatch(/for the other$/);
+    expect(await response).toMatch(/for the other$/);
   });
 
   test("while the handler runs aborts its signal, and respond settles", async () => {
@@ -99,13 +99,13 @@ test.each([
   ["behind a request for an upgrade", upgrade, /^HTTP\/1\.1 200 .*ok$/s],
   ["behind a request for an upgrade and another", upgrade + plain, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 200 .*ok$/s],
   ["before it has sent anything", "", /^$/],
-])("a client that shuts its sending side %s gets its response, then the end", async (_, bytes, answer) => {
+])("a client that shuts its sending side %s gets its response, then the end", async (_, bytes, response) => {
   serve();
-  expect(await talk(app.server.getPort(), bytes, true)).toMatch(answer);
+  expect(await talk(app.server.getPort(), bytes, true)).toMatch(response);
   await app.expectNothingLeft();
 });
 
-const answers = (count: number): RegExp => new RegExp(`^(?:(?:HTTP/1\\.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 200 (?:(?!HTTP/).)*ok){${count}}$`, "s");
+const responses = (count: number): RegExp => new RegExp(`^(?:(?:HTTP/1\\.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 200 (?:(?!HTTP/).)*ok){${count}}$`, "s");
 
 test.each([
   ["a plain request", hold, 1],
@@ -116,12 +116,12 @@ test.each([
   ["a request with one for an upgrade behind it, and another", hold + upgrade + plain, 3],
 ])("a client that shuts its sending side while the handler of %s runs gets its response, then the end", async (_, bytes, count) => {
   serve();
-  const answer = talk(app.server.getPort(), bytes, true);
+  const response = talk(app.server.getPort(), bytes, true);
   await app.running.promise;
   // By then the server has the end, too, unless it holds the connection back.
   await statusOf(app.server.getPort());
   app.released.resolve();
-  expect(await answer).toMatch(answers(count));
+  expect(await response).toMatch(responses(count));
   await app.expectNothingLeft();
 });
 
@@ -276,9 +276,9 @@ async function playLoop(callback: (request: Request) => unknown): Promise<{ text
 }
 
 describe.each(channels)("the error of a handler arrives once, through %s, when it", (_, play) => {
-  test.each(failures)("%s", async (_how, callback, answer, thrown) => {
+  test.each(failures)("%s", async (_how, callback, response, thrown) => {
     const { text, told } = await play(callback);
-    expect(text).toMatch(answer);
+    expect(text).toMatch(response);
     expect(told).toEqual([thrown]);
   });
 });

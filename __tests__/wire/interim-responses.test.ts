@@ -25,11 +25,11 @@ describe("interim responses (9110 15.2)", () => {
   });
 
   test("none to HTTP/1.0", async () => {
-    const answer = async (request: Request): Promise<void> => {
+    const respond = async (request: Request): Promise<void> => {
       await request.respond(103, "", { Link: "</a.css>; rel=preload" });
       await request.respond(200, "final");
     };
-    const responses = await answered(server, answer, "GET", "HTTP/1.0");
+    const responses = await answered(server, respond, "GET", "HTTP/1.0");
     expect(responses.map((response) => response.status)).toEqual([200]);
   });
 

@@ -153,8 +153,8 @@ describe("the caller's Transfer-Encoding", () => {
   });
 
   test("9112 6.1: none to HTTP/1.0", async () => {
-    const answer = (request: Request): Promise<void> => request.respond(200, "content", { "Transfer-Encoding": "chunked" });
-    const [response] = await answered(server, answer, "GET", "HTTP/1.0");
+    const respond = (request: Request): Promise<void> => request.respond(200, "content", { "Transfer-Encoding": "chunked" });
+    const [response] = await answered(server, respond, "GET", "HTTP/1.0");
     expect(headerValues(response!, "transfer-encoding")).toEqual([]);
     expect(response?.body.toString()).toBe("content");
   });

@@ -12,13 +12,13 @@ beforeEach(async () => {
   server = await startServer();
 });
 
-/** Asks twice on one connection; `response` decides the first response, the second shows that the connection is in step. */
-async function answered(answer: (request: Request) => Promise<unknown>): Promise<{ responses: RawResponse[]; bytes: Buffer }> {
+/** Asks twice on one connection; `respond` decides the first response, the second shows that the connection is in step. */
+async function answered(respond: (request: Request) => Promise<unknown>): Promise<{ responses: RawResponse[]; bytes: Buffer }> {
   const client = await RawClient.connect(server);
   const received: Buffer[] = [];
   client.socket.on("data", (bytes: Buffer) => received.push(bytes));
   await client.send(get() + get());
-  await answer(await server.acceptRequest());
+  await respond(await server.acceptRequest());
   await (await server.acceptRequest()).respond(200, "in step");
   const responses = await client.read(2);
   expect(responses.at(-1)?.body.toString()).toBe("in step");
@@ -26,7 +26,7 @@ async function answered(answer: (request: Request) => Promise<unknown>): Promise
 }
 
 /** Every way to answer that takes what is refused here. */
-type Way = readonly [name: string, answer: (request: Request, headers: HeadersInit) => Promise<void>];
+type Way = readonly [name: string, respond: (request: Request, headers: HeadersInit) => Promise<void>];
 
 const ways: readonly Way[] = [
   ["respond", (request, headers) => request.respond(200, "content", headers)],
@@ -37,10 +37,10 @@ const ways: readonly Way[] = [
 ];
 
 /** The response is refused by a rejection, and the one after it is the only one that the client sees. */
-async function expectRefused(answer: (request: Request) => Promise<void>, error: object): Promise<void> {
+async function expectRefused(respond: (request: Request) => Promise<void>, error: object): Promise<void> {
   const { responses, bytes } = await answered(async (request) => {
-    // A throw instead of a rejection would be missed by whoever writes `.catch(…)`.
-    const refused = answer(request);
+    // A throw instead of a rejection would be missed by a caller who writes `.catch(…)`.
+    const refused = respond(request);
     await expect(refused).rejects.toMatchObject(error);
     await request.respond(201, "second try");
   });
@@ -50,7 +50,7 @@ async function expectRefused(answer: (request: Request) => Promise<void>, error:
 
 const invalidHeader = { name: "TypeError", code: "ERR_INVALID_HEADER" };
 
-describe.each(ways)("%s", (_way, answer) => {
+describe.each(ways)("%s", (_way, respond) => {
   test.each([
     ["CRLF and a header field", "v\r\nInjected: 1"],
     ["CRLF, CRLF and a response", "v\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ninjected"],
@@ -73,9 +73,9 @@ describe.each(ways)("%s", (_way, answer) => {
     ["an emoji", "😀"],
     ["half a surrogate pair", "\ud800"],
   ])("refuses a value with %s", async (_name, value) => {
-    await expectRefused((request) => answer(request, { "x-a": value }), invalidHeader);
-    await expectRefused((request) => answer(request, [["x-good", "1"], ["x-a", value]]), invalidHeader);
-    await expectRefused((request) => answer(request, newHttpHeaders({ "x-a": ["good", value] })), invalidHeader);
+    await expectRefused((request) => respond(request, { "x-a": value }), invalidHeader);
+    await expectRefused((request) => respond(request, [["x-good", "1"], ["x-a", value]]), invalidHeader);
+    await expectRefused((request) => respond(request, newHttpHeaders({ "x-a": ["good", value] })), invalidHeader);
   });
 
   test.each([
@@ -101,8 +101,8 @@ describe.each(ways)("%s", (_way, answer) => {
     ["an equals sign", "x=a"],
     ["a semicolon", "x;a"],
   ])("refuses a name with %s", async (_name, name) => {
-    await expectRefused((request) => answer(request, { [name]: "v" }), invalidHeader);
-    await expectRefused((request) => answer(request, newHttpHeaders([[name, "v"]], true)), invalidHeader);
+    await expectRefused((request) => respond(request, { [name]: "v" }), invalidHeader);
+    await expectRefused((request) => respond(request, newHttpHeaders([[name, "v"]], true)), invalidHeader);
   });
 
   test.each([
@@ -117,7 +117,7 @@ describe.each(ways)("%s", (_way, answer) => {
     ["Link", "</a>\r\n\r\ninjected"],
     ["Content-Disposition", 'attachment; filename="a\r\nInjected: 1"'],
   ])("refuses %s: %j", async (name, value) => {
-    await expectRefused((request) => answer(request, { [name]: value }), invalidHeader);
+    await expectRefused((request) => respond(request, { [name]: value }), invalidHeader);
   });
 });
 

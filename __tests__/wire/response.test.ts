@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 describe("a response", () => {
-  const rows: ReadonlyArray<readonly [name: string, answer: (r: Request) => Promise<unknown>, head: readonly string[], content: string]> = [
+  const rows: ReadonlyArray<readonly [name: string, respond: (r: Request) => Promise<unknown>, head: readonly string[], content: string]> = [
     ["text", (r) => r.respond(200, "hello"), ["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"],
     ["UTF-8", (r) => r.respond(200, "grüße €"), ["HTTP/1.1 200 OK", "Content-Length: 11"], "grüße €"],
     ["bytes", (r) => r.respond(200, Buffer.from("hello")), ["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"],
@@ -42,8 +42,8 @@ describe("a response", () => {
     ["an empty value", (r) => r.respond(200, "x", { "x-a": "" }), ["HTTP/1.1 200 OK", "x-a: ", "Content-Length: 1"], "x"],
   ];
 
-  test.each(rows)("%s", async (_name, answer, head, content) => {
-    const [response] = await answered(server, answer);
+  test.each(rows)("%s", async (_name, respond, head, content) => {
+    const [response] = await answered(server, respond);
     expect(linesOf(response)).toEqual(head);
     expect(response?.body.toString()).toBe(content);
   });

@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 describe("two responses to one request", () => {
-  const again: ReadonlyArray<readonly [name: string, answer: (request: Request) => Promise<unknown>]> = [
+  const again: ReadonlyArray<readonly [name: string, respond: (request: Request) => Promise<unknown>]> = [
     ["respond", (request) => request.respond(200, "second")],
     ["respond with another status", (request) => request.respond(500, "second")],
     ["respond with a stream", (request) => request.respond(200, Readable.from(["second"]))],

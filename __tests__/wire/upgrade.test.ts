@@ -77,12 +77,12 @@ describe("the socket is the handler's", () => {
   test.each([
     ["101", get("/", ...upgradeLines), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"],
     ["200 to CONNECT", connectHead, "HTTP/1.1 200 OK\r\n\r\n"],
-  ])("%s is a bare head, without Content-Length, and the bytes behind it are not HTTP's", async (_name, ask, answer) => {
+  ])("%s is a bare head, without Content-Length, and the bytes behind it are not HTTP's", async (_name, ask, response) => {
     const server = await startServing(takeOver);
     const socket = await dial(server.getPort(), ask);
     socket.end("get / http/1.1\r\nhost: h\r\n\r\n");
     const [head, rest] = (await text(socket)).split(/(?<=\r\n\r\n)/);
-    expect(head?.toLowerCase()).toBe(answer.toLowerCase());
+    expect(head?.toLowerCase()).toBe(response.toLowerCase());
     expect(rest).toBe("GET / HTTP/1.1\r\nHOST: H\r\n\r\n");
   });
 
@@ -157,16 +157,16 @@ describe("the socket is the handler's", () => {
 });
 
 describe("plain responses", () => {
-  test.each<[name: string, ask: string, answers: readonly string[]]>([
+  test.each<[name: string, ask: string, responses: readonly string[]]>([
     ["to an upgrade and what is pipelined behind it", get("/1", ...upgradeLines) + get("/2") + post("/3", "x"), ["/1|", "/2|", "/3|x"]],
     ["to one upgrade after the other", get("/1", ...upgradeLines) + get("/2", ...upgradeLines) + get("/3"), ["/1|", "/2|", "/3|"]],
     ["to a request of HTTP/1.0 that keeps alive", get("/1", "Connection: keep-alive, upgrade", "Upgrade: x") + get("/2"), ["/1|", "/2|"]],
     ["to Connection: upgrade without Upgrade", get("/1", "Connection: upgrade") + get("/2"), ["/1|", "/2|"]],
-  ])("%s", async (_name, ask, answers) => {
+  ])("%s", async (_name, ask, responses) => {
     const server = await startServing(echo);
     const { client } = await connectRaw(server);
     await client.send(ask);
-    expect((await client.read(answers.length)).map((response) => response.body.toString())).toEqual(answers);
+    expect((await client.read(responses.length)).map((response) => response.body.toString())).toEqual(responses);
     expect(client.state).toBe("open");
   });
 
