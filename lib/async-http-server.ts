@@ -9,7 +9,7 @@ import { Descriptors } from "./server/file-descriptors";
 import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
 import { withCode } from "./errors";
 import type { Exchange } from "./wire/exchange";
-import { connectClients, createNodeServer, type Clients } from "./wire/node-server";
+import { connectClients, type Clients } from "./wire/node-server";
 import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
 import { describeSituation, History } from "./server/traffic-report";
@@ -75,8 +75,8 @@ export class AsyncHttpServer {
     this.#reusePort = options.reusePort ?? false;
     this.#scheme = options.tls === undefined ? "http" : "https";
     this.#callbacks = new Callbacks(options.onError);
-    this.node = createNodeServer(options.http, options.tls);
-    this.#clients = connectClients(this.node, this.#scheme, options.maxBody ?? 8_388_608, {
+    const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
+    const clients = connectClients(options, bodies, {
       offer: (exchange) => {
         this.arrived(exchange);
         this.#queue.offer(exchange);
@@ -85,6 +85,8 @@ export class AsyncHttpServer {
       withdraw: (exchange) => this.#queue.withdraw(exchange),
       finished: (exchange) => this.#history.add(exchange),
     });
+    this.#clients = clients;
+    this.node = clients.node;
     this.node.on("connection", (socket) => this.#descriptors.allowConnection() || socket.destroy());
   }
 
@@ -315,7 +317,7 @@ export class AsyncHttpServer {
   }
 
   /** A request has arrived whole; reading `request` makes the object that users see. @internal */
-  protected arrived(_exchange: { readonly request: Request }): void {}
+  protected arrived(_exchange: Exchange): void {}
 
   /** Shows the error of a callback under `serve`, because a prototype may never call `close`. @internal */
   protected print(error: unknown, request: Request): void {

@@ -8,7 +8,7 @@ export { AsyncHttpServer, newAsyncHttpServer } from "./async-http-server";
 export type { RequestCallback } from "./server/callbacks";
 export type { AsyncHttpServerOptions, CloseOptions, WaitOptions } from "./options";
 export { Request } from "./request";
-export type { Content } from "./wire/content";
+export type { Content } from "./wire/response-body";
 export type { ErrorCode } from "./errors";
 export { nimMaxDescriptorsFallback } from "./server/file-descriptors";
 export * from "./http/status";

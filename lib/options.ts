@@ -1,5 +1,5 @@
 import type * as http from "node:http";
-import type { SecureContextOptions } from "node:tls";
+import type * as https from "node:https";
 import { withCode } from "./errors";
 import type { Request } from "./request";
 
@@ -16,6 +16,12 @@ export interface AsyncHttpServerOptions {
   /** Bytes of a body that are taken; one more gets 413. Default 8,388,608. */
   readonly maxBody?: number | undefined;
   /**
+   * `true`: a request is handed out when its head is there, and its body is read as it comes. Default `false`.
+   *
+   * See `Request.bodyStream` and `Request.readBody`.
+   */
+  readonly stream?: boolean | undefined;
+  /**
    * Node's own: timeouts, `maxHeaderSize`, ….
    *
    * The server's own, whatever is given: `requireHostHeader`, `shouldUpgradeCallback`, `optimizeEmptyRequests`; an error
@@ -23,7 +29,7 @@ export interface AsyncHttpServerOptions {
    */
   readonly http?: http.ServerOptions | undefined;
   /** `{ key, cert }`: serve HTTPS instead. */
-  readonly tls?: SecureContextOptions | undefined;
+  readonly tls?: https.ServerOptions | undefined;
   /**
    * Told of every error that a callback throws.
    *
@@ -58,6 +64,9 @@ export function checkOptions(options: AsyncHttpServerOptions): void {
   }
   if (reusePort === true && !canReusePort(process.versions.node)) {
     throw unsupported(`reusePort needs Node 22.12 or 23.1, this is ${process.versions.node}: use node:cluster instead`);
+  }
+  if (options.stream !== undefined && typeof options.stream !== "boolean") {
+    throw invalid(TypeError, "stream must be true or false", options.stream);
   }
   if (maxBody !== undefined && !(Number.isInteger(maxBody) && maxBody >= 0)) {
     throw invalid(RangeError, "maxBody must be a whole number of bytes, 0 or more", maxBody);

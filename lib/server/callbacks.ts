@@ -1,5 +1,5 @@
 import { settled, type Exchange } from "../wire/exchange";
-import type { Request } from "../request";
+import { requestOf, type Request } from "../request";
 
 /**
  * Is given a request, and answers it now or later.
@@ -22,14 +22,15 @@ export class Callbacks {
    * @param tell is given the error of a callback where there is no `onError`, or where that one fails
    */
   run(callback: RequestCallback, exchange: Exchange, tell: (error: unknown, request: Request) => void): void {
-    const request = exchange.accept();
+    exchange.accept();
+    const request = requestOf(exchange);
     const failed = (error: unknown): void => {
       exchange.fail();
-      if (exchange.isDeparture(error)) return;
+      if (exchange.isClientsDoing(error)) return;
       if (this.#onError === undefined) return tell(error, request);
       attempt(() => this.#onError!(error, request), (second) => tell(second, request));
     };
-    attempt(() => callback(request), failed);
+    attempt(() => exchange.run(callback, request), failed);
   }
 }
 

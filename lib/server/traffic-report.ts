@@ -47,7 +47,7 @@ export function describeSituation(url: string, connections: Iterable<Connection>
   const unanswered: string[] = [];
   for (const exchange of open) {
     const line = `${exchange.raw.method} ${exchange.raw.url}`;
-    if (exchange.refusal !== 0) unanswered.push(`${line} (refused with ${exchange.refusal})`);
+    if (exchange.refusal !== undefined) unanswered.push(`${line} (refused with ${exchange.refusal.status})`);
     else if (!exchange.complete) unread.push(`${line} (${bodyProgress(exchange)})`);
     else if (exchange.status !== 0) unanswered.push(`${line} (${exchange.status}, still being sent)`);
     else if (exchange.accepted) unanswered.push(line);

@@ -2,7 +2,7 @@ import type { AcceptQueue, Waiter } from "./accept-queue";
 import { withCode } from "../errors";
 import type { Exchange } from "../wire/exchange";
 import type { WaitOptions } from "../options";
-import type { Request } from "../request";
+import { requestOf, type Request } from "../request";
 import { clearTimeout, setTimeout } from "../timers";
 
 /** One call of `acceptRequest` that has to wait: settles once, and then leaves nothing behind. */
@@ -67,12 +67,13 @@ function timeoutError(timeout: number, situation: string): Error {
 
 /** What the pull form gives. */
 export function accept(exchange: Exchange): Request {
-  return exchange.accept();
+  exchange.accept();
+  return requestOf(exchange);
 }
 
 /** What a step of `for await` gives. */
 export function acceptNext(exchange: Exchange): IteratorResult<Request> {
-  return { done: false, value: exchange.accept() };
+  return { done: false, value: accept(exchange) };
 }
 
 /** The last step of `for await`. */

@@ -1,7 +1,8 @@
 import { AsyncHttpServer } from "../async-http-server";
 import type { RequestCallback } from "../server/callbacks";
 import type { AsyncHttpServerOptions, WaitOptions } from "../options";
-import type { Request } from "../request";
+import { requestOf, type Request } from "../request";
+import type { Exchange } from "../wire/exchange";
 
 /** Milliseconds that a wait lasts unless told: Jest's own 5 s would end the test without saying what was missing. */
 const DEFAULT_WAIT = 4_000;
@@ -99,8 +100,8 @@ export class TestServer extends AsyncHttpServer {
   }
 
   /** @internal */
-  protected override arrived({ request }: { readonly request: Request }): void {
-    (this.requests as Request[]).push(request);
+  protected override arrived(exchange: Exchange): void {
+    (this.requests as Request[]).push(requestOf(exchange));
   }
 
   /** The test runner shows what `close` is rejected with. @internal */
