@@ -63,10 +63,10 @@ export async function parityRoutes(request: Request): Promise<void> {
   const { path } = request.url;
   const status = /^\/status\/([0-9]+)$/.exec(path);
   if (status !== null) await respondStatus(request, Number(status[1]));
-  else await (routes[path] ?? echo)(request);
+  else await (routes[path] ?? echoFields)(request);
 }
 
-export async function echo(request: Request): Promise<void> {
+async function echoFields(request: Request): Promise<void> {
   const { scheme, username, password, hostname, port, path, query, anchor, opaque } = request.url;
   const { orig, major, minor } = request.protocol;
   const fields: Echo = {
