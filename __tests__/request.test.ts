@@ -43,7 +43,7 @@ describe("the request line", () => {
     ["/a/b%20c?d=e&f#g", { path: "/a/b%20c", query: "d=e&f", anchor: "g", hostname: "" }],
     ["/", { path: "/", query: "" }],
     ["//evil.com/x", { path: "//evil.com/x", hostname: "" }],
-    ["http://user@h:81/p?q", { scheme: "http", username: "user", hostname: "h", port: "81", path: "/p", query: "q" }],
+    ["http://h:81/p?q", { scheme: "http", username: "", hostname: "h", port: "81", path: "/p", query: "q" }],
     ["*", { path: "*" }],
   ])("url %s", async (target, parts) => {
     const request = await accept(await startServer(), `OPTIONS ${target} HTTP/1.1\r\nHost: h\r\n\r\n`);
@@ -64,7 +64,7 @@ test("headers fold their names, keep their bytes, and all lines of one name", as
     ["__proto__", "p"],
     ["x-empty", ""],
   ]);
-  expect(headers.get("X-ONE").contains("B")).toBe(true);
+  expect(headers.values("X-ONE").contains("B")).toBe(true);
 });
 
 test("hostname is the client's address, client its socket", async () => {
@@ -332,7 +332,7 @@ test("a request that is kept keeps its fields after the response and the end of 
   client.destroy();
   await disconnected(socket);
   await settle(server);
-  expect([request.body, `${request.url}`, request.hostname, request.headers.get("host").at(0)]).toEqual([
+  expect([request.body, `${request.url}`, request.hostname, request.headers.get("host")]).toEqual([
     "body",
     "/kept?a=b",
     "127.0.0.1",

@@ -12,8 +12,9 @@ export type { Content } from "./wire/response-body";
 export type { ErrorCode } from "./errors";
 export { nimMaxDescriptorsFallback } from "./server/file-descriptors";
 export * from "./http/status";
-export { HttpHeaderValues } from "./http/header-values";
-export { headerLimit, HttpHeaders, newHttpHeaders, type HeadersInit, type HeaderValue } from "./http/headers";
+export {
+  headerLimit, HttpHeaders, HttpHeaderValues, newHttpHeaders, type HeadersInit, type HeaderValue,
+} from "./http/headers";
 export * from "./http/method";
 export * from "./http/version";
 export { parseUri, Uri } from "./http/uri";

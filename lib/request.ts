@@ -156,7 +156,7 @@ export class Request {
    * await server.close();
    */
   readBody(): Promise<Buffer> {
-    return this.#exchange.gatherBody();
+    return this.#exchange.watch(this.#exchange.gatherBody());
   }
 
   /**
@@ -268,9 +268,9 @@ export class Request {
    */
   respond(code: HttpCode, content: Content = "", headers?: HeadersInit): Promise<void> {
     try {
-      return this.#exchange.respond(code, content, headers);
+      return this.#exchange.watch(this.#exchange.respond(code, content, headers));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return this.#exchange.watch(Promise.reject(error as Error));
     }
   }
 
@@ -302,9 +302,9 @@ export class Request {
    */
   sendHeaders(headers: HeadersInit, code: HttpCode = 200): Promise<void> {
     try {
-      return this.#exchange.sendHeaders(headers, code);
+      return this.#exchange.watch(this.#exchange.sendHeaders(headers, code));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return this.#exchange.watch(Promise.reject(error as Error));
     }
   }
 

@@ -12,9 +12,8 @@ const big = Buffer.alloc(24 * 1024 * 1024, "b");
 export class FaultApp {
   readonly server: AsyncHttpServer;
   readonly errors: unknown[] = [];
+  /** Handlers that were run, and how many of their calls of `respond` have settled. */
   ran = 0;
-  /** Calls of `respond`, and how many have settled. */
-  responding = 0;
   settled = 0;
   /** Endless responses that were begun, and how many were told that nobody reads them. */
   streams = 0;
@@ -54,7 +53,6 @@ export class FaultApp {
       this.running.resolve();
       await this.released.promise;
     }
-    this.responding++;
     await request.respond(200, path === "/stream" ? this.#endless() : path === "/big" ? big : "ok");
     this.settled++;
     this.#check();
@@ -71,7 +69,7 @@ export class FaultApp {
   }
 
   #check(): void {
-    const quiet = this.#open.size === 0 && this.settled === this.responding && this.returned === this.streams;
+    const quiet = this.#open.size === 0 && this.settled === this.ran && this.returned === this.streams;
     if (quiet) this.#quiet?.();
   }
 
@@ -81,7 +79,7 @@ export class FaultApp {
     const connections = await new Promise((resolve) => this.server.node.getConnections((_, count) => resolve(count)));
     expect({ connections, settled: this.settled, returned: this.returned, errors: this.errors }).toEqual({
       connections: 0,
-      settled: this.responding,
+      settled: this.ran,
       returned: this.streams,
       errors: [],
     });

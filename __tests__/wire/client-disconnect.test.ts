@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
-import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
+import { inspect } from "node:util";
+import type { AsyncHttpServer, Request } from "../../lib/index";
 import { breakResponse, breakRequest, failures, FaultApp, inMidResponse, inMidRequest, disconnections, statusOf } from "../helpers/faults";
-import { deferred, get } from "../helpers/servers";
+import { deferred, get, startServer, startServing } from "../helpers/servers";
 import { closed, dial, talk } from "../helpers/sockets";
 
 // Each fault once; `soak/faults.soak.ts` plays them by the hundred.
@@ -202,7 +203,7 @@ test.each(moments)("close() when $when: it settles, and so does every respond", 
   await serving;
   app.released.resolve();
   await app.quiet();
-  expect({ settled: app.settled, returned: app.returned, errors: app.errors }).toEqual({ settled: app.responding, returned: app.streams, errors: [] });
+  expect({ settled: app.settled, returned: app.returned, errors: app.errors }).toEqual({ settled: app.ran, returned: app.streams, errors: [] });
   await app.server.listen(0);
   serve();
   expect(await statusOf(app.server.getPort())).toBe(200);
@@ -222,64 +223,64 @@ test("close() inside a handler settles too, and the handler's respond", async ()
   expect(app.errors).toEqual([]);
 });
 
-/** Where the errors of handlers can go: each gives a server, runs a handler on it, and tells what arrived. */
-const channels: ReadonlyArray<[name: string, play: (callback: (request: Request) => unknown) => Promise<{ text: string; told: unknown[] }>]> = [
-  ["onError", playOnError],
-  ["close() after serve", playServe],
-  ["the loop of acceptRequest", playLoop],
+/** Where the errors of handlers can go, how an error is shown there, and a server that runs a handler and gives what arrived. */
+const channels: ReadonlyArray<
+  [name: string, show: (thrown: unknown) => unknown, play: (callback: (request: Request) => unknown) => Promise<Played>]
+> = [
+  ["onError", (thrown) => thrown, playOnError],
+  ["stderr under serve", (thrown) => expect.stringContaining(`\n${thrown instanceof Error ? String(thrown) : inspect(thrown)}\n`), playServe],
+  ["the loop of acceptRequest", (thrown) => thrown, playLoop],
 ];
+
+interface Played {
+  /** What the client received. */
+  readonly text: string;
+  readonly reported: unknown[];
+}
 
 async function ask(server: AsyncHttpServer): Promise<string> {
   return talk(server.getPort(), plain, true);
 }
 
-async function playOnError(callback: (request: Request) => unknown): Promise<{ text: string; told: unknown[] }> {
-  const told: unknown[] = [];
-  const server = newAsyncHttpServer({ onError: (error) => told.push(error) });
-  await server.listen(0);
-  void server.serve(callback);
+async function playOnError(callback: (request: Request) => unknown): Promise<Played> {
+  const reported: unknown[] = [];
+  const server = await startServing(callback, { onError: (error) => reported.push(error) });
   const text = await ask(server);
   await server.close();
-  return { text, told };
+  return { text, reported };
 }
 
-async function playServe(callback: (request: Request) => unknown): Promise<{ text: string; told: unknown[] }> {
+async function playServe(callback: (request: Request) => unknown): Promise<Played> {
   const printed = jest.spyOn(process.stderr, "write").mockReturnValue(true);
   try {
-    const told: unknown[] = [];
-    const server = newAsyncHttpServer();
-    await server.listen(0);
-    void server.serve(callback);
+    const server = await startServing(callback);
     const text = await ask(server);
-    await server.close().catch((error: unknown) => told.push(error));
     await server.close();
-    expect(printed).toHaveBeenCalledTimes(1);
-    return { text, told };
+    return { text, reported: printed.mock.calls.map(([line]) => line) };
   } finally {
     printed.mockRestore();
   }
 }
 
-async function playLoop(callback: (request: Request) => unknown): Promise<{ text: string; told: unknown[] }> {
-  const told: unknown[] = [];
-  const server = newAsyncHttpServer();
-  await server.listen(0);
-  let over = false;
+async function playLoop(callback: (request: Request) => unknown): Promise<Played> {
+  const reported: unknown[] = [];
+  const server = await startServer();
+  let ended = false;
   const loop = (async () => {
-    while (!over) await server.acceptRequest(callback).catch((error: unknown) => told.push(error));
+    while (!ended) await server.acceptRequest(callback).catch((error: unknown) => reported.push(error));
   })();
   const text = await ask(server);
-  over = true;
+  ended = true;
   await server.close();
   await loop;
-  return { text, told: told.filter((error) => (error as { code?: unknown } | undefined)?.code !== "ERR_SERVER_CLOSED") };
+  return { text, reported: reported.filter((error) => (error as { code?: unknown } | undefined)?.code !== "ERR_SERVER_CLOSED") };
 }
 
-describe.each(channels)("the error of a handler arrives once, through %s, when it", (_, play) => {
+describe.each(channels)("the error of a handler arrives once, through %s, when it", (_, show, play) => {
   test.each(failures)("%s", async (_how, callback, response, thrown) => {
-    const { text, told } = await play(callback);
+    const { text, reported } = await play(callback);
     expect(text).toMatch(response);
-    expect(told).toEqual([thrown]);
+    expect(reported).toEqual([show(thrown)]);
   });
 });
 
@@ -289,8 +290,7 @@ test.each([
   ["requests with a body", "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"],
   ["requests that expect 100", expecting],
 ])("40 %s on one connection leave no listener on its socket", async (_, bytes) => {
-  const server = newAsyncHttpServer();
-  await server.listen(0);
+  const server = await startServer();
   let connections = 0;
   server.node.on("connection", () => connections++);
   const counts: string[] = [];

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { shareParityApp } from "../helpers/parity-app";
-import { RawClient } from "../helpers/raw-client";
+import { headerValues, RawClient } from "../helpers/raw-client";
 import { get, postLines } from "../helpers/servers";
-import { chunked, echoOf, expectErrorResponse, smuggled } from "../helpers/wire-case";
+import { chunked, echoOf, expectBareErrorResponse, expectErrorResponse, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -46,7 +46,8 @@ describe("packets of any size", () => {
     await client.sendBytewise(bytes + smuggled);
     const responses = await client.end();
     expect(responses.map((response) => statuses.includes(response.status))).toEqual([true]);
-    expectErrorResponse(responses[0]);
+    if (headerValues(responses[0]!, "content-length").length > 0) expectErrorResponse(responses[0]);
+    else expectBareErrorResponse(responses[0]);
     expect(app.ran).toEqual([]);
   });
 });

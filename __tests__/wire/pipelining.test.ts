@@ -1,7 +1,7 @@
 import { parityRoutes, shareParityApp, startParityApp } from "../helpers/parity-app";
-import { RawClient } from "../helpers/raw-client";
+import { headerValues, RawClient } from "../helpers/raw-client";
 import { deferred, get, postLines } from "../helpers/servers";
-import { chunked, expectErrorResponse, expectExchange, expectRefused, roundTrip, smuggled, type Status } from "../helpers/wire-case";
+import { chunked, expectBareErrorResponse, expectErrorResponse, expectExchange, expectRefused, roundTrip, smuggled, type Status } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -31,7 +31,10 @@ describe("an error response waits for its turn (9112 9.3.2)", () => {
     const send = apart ? [get("/slow"), bytes + smuggled] : get("/slow") + bytes + smuggled;
     const { responses } = await expectExchange(app, { send, statuses: [200, status], end: "gone", ran: ["GET /slow"] });
     expect(responses[0]?.body.toString()).toBe("slow done");
-    expectErrorResponse(responses[1]);
+    // What the parser refuses in a packet of its own may be the end of a HEAD.
+    const unknown = apart && headerValues(responses[1]!, "content-length").length === 0;
+    if (unknown) expectBareErrorResponse(responses[1]);
+    else expectErrorResponse(responses[1]);
   });
 
   test("behind three requests of which the first is slow", async () => {
@@ -69,7 +72,7 @@ describe("an error response waits for its turn (9112 9.3.2)", () => {
     const responses = await client.end();
     expect(responses.map((response) => [response.status, response.whole, response.body.toString()])).toEqual([
       [200, true, "whole"],
-      [501, true, "501 Not Implemented"],
+      [501, true, ""],
     ]);
   });
 

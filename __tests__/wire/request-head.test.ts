@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { asksToClose, elementsOf, hasBody, readHead, statusOfParseError } from "../../lib/wire/request-head";
+import { asksToClose, elementsOf, hasBody, limitsOf, readHead, statusOfParseError } from "../../lib/wire/request-head";
 
 interface Given {
   readonly method?: string;
@@ -16,6 +16,7 @@ function message({ method = "GET", url = "/", version = [1, 1], lines = [host] }
   return { method, url, httpVersionMajor, httpVersionMinor, rawHeaders: lines.flat() } as unknown as IncomingMessage;
 }
 
+const limits = limitsOf(100, 16_384);
 const nothing = { refusal: 0, length: 0, close: false };
 
 describe("readHead", () => {
@@ -67,7 +68,7 @@ describe("readHead", () => {
     ["GET of an authority", { url: "h:443" }, { refusal: 400 }],
     ["GET of a bare word", { url: "path" }, { refusal: 400 }],
   ])("%s", (_what, given, expected) => {
-    expect(readHead(message(given), 100)).toEqual({ ...nothing, ...expected });
+    expect(readHead(message(given), limits)).toEqual({ ...nothing, ...expected });
   });
 });
 
@@ -102,7 +103,7 @@ test.each<[value: string, expected: boolean]>([
 
 test("a Host that is asked for again and again is checked each time", () => {
   const hosts = ["h", "h", "a b", "a b", "h", "a b", "h"];
-  const refusals = hosts.map((value) => readHead(message({ lines: [["Host", value]] }), 100).refusal);
+  const refusals = hosts.map((value) => readHead(message({ lines: [["Host", value]] }), limits).refusal);
   expect(refusals).toEqual([0, 0, 400, 400, 0, 400, 0]);
 });
 
@@ -134,6 +135,6 @@ describe("statusOfParseError", () => {
   ])("%i: %s", (status, _what, { code, packet, parsed, reason }) => {
     const rawPacket = packet === undefined ? {} : { rawPacket: Buffer.from(packet, "latin1") };
     const error = Object.assign(new Error(), { code }, rawPacket, parsed === undefined ? {} : { bytesParsed: parsed });
-    expect(statusOfParseError(reason === undefined ? error : Object.assign(error, { reason }))).toBe(status);
+    expect(statusOfParseError(reason === undefined ? error : Object.assign(error, { reason }), limits, false)).toBe(status);
   });
 });

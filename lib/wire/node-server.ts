@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
 import { Incoming } from "./incoming-message";
-import { readHead, statusOfParseError } from "./request-head";
+import { limitsOf, methodOfRefused, readHead, statusOfParseError, type ParseError } from "./request-head";
 import { needsNoContinue } from "./server-response";
 import { UpgradeDecision } from "./upgrade";
 
@@ -84,6 +84,9 @@ export function connectClients(
   const upgrades = new UpgradeDecision();
   const node = createNodeServer(options, upgrades);
   const secure = options.tls !== undefined;
+  const maxHeaderSize = options.http?.maxHeaderSize ?? http.maxHeaderSize;
+  const upgradeLimits = limitsOf(bodies.maxBody, maxHeaderSize);
+  const limits = bodies.stream ? limitsOf(Infinity, maxHeaderSize) : upgradeLimits;
   const connections = new Map<Socket, Connection>();
   const transports = new Set<Socket>();
   const connected = secure ? "secureConnection" : "connection";
@@ -100,7 +103,7 @@ export function connectClients(
   const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
-    const head = readHead(raw, bodies.stream ? Infinity : bodies.maxBody);
+    const head = readHead(raw, limits);
     // Of a server that is being closed, every response is the last on its connection.
     if (head.close || upgrades.wasDeclined(raw) || !node.listening) response.shouldKeepAlive = false;
     // A body that is there already, or none, needs no 100.
@@ -116,7 +119,7 @@ export function connectClients(
     // As with bare `node:http`: where others listen for upgrades, these are theirs.
     if (othersListen(node, event)) return connection?.leaveToOthers();
     if (connection === undefined) return void socket.destroy();
-    const head = readHead(raw, bodies.maxBody);
+    const head = readHead(raw, upgradeLimits);
     const response = new http.ServerResponse(raw);
     response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1 && node.listening;
     const upgrade = { maxBody: bodies.maxBody, stream: false, expectsContinue: false };
@@ -147,11 +150,12 @@ export function connectClients(
   node.on("checkExpectation", (raw, response) => receive(raw, response, false));
   node.on("upgrade", (raw, socket, behind) => receiveUpgrade("upgrade", raw, socket, behind));
   node.on("connect", (raw, socket, behind) => receiveUpgrade("connect", raw, socket, behind));
-  node.on("clientError", (error, socket) => {
+  node.on("clientError", (error: ParseError, socket) => {
     const connection = connections.get(socket as Socket);
-    const atEnd = (error as NodeJS.ErrnoException).code === "HPE_INVALID_EOF_STATE";
-    if (connection === undefined) socket.destroy();
-    else connection.fail({ status: statusOfParseError(error) }, atEnd);
+    if (connection === undefined) return void socket.destroy();
+    const isFirst = error.rawPacket?.length === (socket as Socket).bytesRead;
+    const mayBeHead = methodOfRefused(error, isFirst) === undefined;
+    connection.fail({ status: statusOfParseError(error, limits, isFirst), mayBeHead }, error.code === "HPE_INVALID_EOF_STATE", error.rawPacket);
   });
   node.on("timeout", (socket) => connections.get(socket)?.silent());
   // An accept that fails, as with EMFILE, ends that connection, not the process.

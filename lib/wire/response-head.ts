@@ -35,6 +35,8 @@ export interface Refusal {
   readonly status: number;
   /** The content, ASCII; by default status code and phrase. */
   readonly text?: string;
+  /** May it be a HEAD whose head the parser could not read? */
+  readonly mayBeHead?: boolean;
 }
 
 /**
@@ -101,12 +103,16 @@ export function bareHead(code: number, init: HeadersInit | undefined): string {
 /**
  * The bytes of a refusal.
  *
+ * Where the method is not known, nothing is said of a length: that suits HEAD, and to any other method the end of the
+ * connection then is the end of empty content (RFC 9112 6.3).
+ *
  * @param toHead without content, as the response to HEAD must be (RFC 9110 9.3.2)
  */
-export function refusalResponse({ status, text = codeToString(status) }: Refusal, toHead: boolean): string {
+export function refusalResponse({ status, text = codeToString(status), mayBeHead }: Refusal, toHead: boolean): string {
+  const framing = mayBeHead === true ? "" : `Content-Type: text/plain\r\nContent-Length: ${text.length}\r\n`;
   return (
-    `HTTP/1.1 ${codeToString(status)}\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n` +
-    `Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n${toHead ? "" : text}`
+    `HTTP/1.1 ${codeToString(status)}\r\n${framing}Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n` +
+    (toHead || mayBeHead === true ? "" : text)
   );
 }
 
