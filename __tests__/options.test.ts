@@ -37,9 +37,9 @@ describe("newAsyncHttpServer", () => {
     [{ maxBody: -1 }, RangeError, "ERR_INVALID_ARGUMENT", "got -1"],
     [{ maxBody: 1.5 }, RangeError, "ERR_INVALID_ARGUMENT", "got 1.5"],
     [{ maxBody: NaN }, RangeError, "ERR_INVALID_ARGUMENT", "got NaN"],
-    [{ maxBody: "8mb" }, RangeError, "ERR_INVALID_ARGUMENT", "got 8mb"],
+    [{ maxBody: "8mb" }, RangeError, "ERR_INVALID_ARGUMENT", 'got "8mb"'],
     [{ maxBody: null }, RangeError, "ERR_INVALID_ARGUMENT", "got null"],
-    [{ onError: "console" }, TypeError, "ERR_INVALID_ARGUMENT", "got console"],
+    [{ onError: "console" }, TypeError, "ERR_INVALID_ARGUMENT", 'got "console"'],
     [{ http: { IncomingMessage: class {} } }, TypeError, "ERR_INVALID_ARGUMENT", "http.IncomingMessage"],
     [{ http: { ServerResponse: class {} } }, TypeError, "ERR_INVALID_ARGUMENT", "http.ServerResponse"],
   ])("refuses %p", (options, kind, code, message) => {
@@ -126,7 +126,7 @@ describe("checkWait", () => {
   );
 
   test.each<[wait: unknown]>([[5000], [null], ["5s"]])("refuses %p, which is no object", async (wait) => {
-    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `wait must be an object; got ${String(wait)}` };
+    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `wait must be an object; got ${typeof wait === "string" ? `"${wait}"` : String(wait)}` };
     for (const server of [await startServer(), await startTestServer()]) {
       await expect(server.acceptRequest(wait as object)).rejects.toMatchObject(refusal);
       await server.close();
@@ -136,7 +136,7 @@ describe("checkWait", () => {
 
 test.each<[value: unknown, shown: string]>([
   [-1, "-1"],
-  ["text", "text"],
+  ["text", "\"text\""],
   [undefined, "undefined"],
   [null, "null"],
   [{ secret: 1 }, "an object"],

@@ -3,6 +3,7 @@ export type ErrorCode =
   | "ERR_ACCEPT_TIMEOUT"
   | "ERR_ALREADY_ANSWERED"
   | "ERR_ALREADY_SERVING"
+  | "ERR_BODY_NOT_FORM"
   | "ERR_BODY_NOT_JSON"
   | "ERR_BODY_NOT_READ"
   | "ERR_BODY_NOT_READABLE"
@@ -23,6 +24,28 @@ export type ErrorCode =
  */
 export function withCode<E extends Error>(code: ErrorCode, error: E): E & { code: ErrorCode } {
   return Object.assign(error, { code });
+}
+
+/** How much of a text an error shows, in characters. */
+const SHOWN = 60;
+
+/** A value as an error shows it: a text in quotes, so that "200" and 200 differ; of an object its kind, not what is in it. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  const { constructor } = value as { constructor?: { name?: unknown } };
+  const kind = typeof constructor?.name === "string" && constructor.name !== "" ? constructor.name : "Object";
+  return kind === "Object" ? "an object" : `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
+}
+
+/** Adds which request an error is about, where its message was made without knowing that. */
+export function about(error: unknown, line: string): unknown {
+  const { code, message, stack } = error as Partial<Error & { code: string }>;
+  if (typeof code !== "string" || message === undefined || message.includes(line)) return error;
+  const longer = `${message} (in the response to ${line})`;
+  return Object.assign(error as Error, { message: longer, stack: stack?.replace(message, () => longer) });
 }
 
 /** A header line that cannot be sent or kept. */

@@ -1,6 +1,6 @@
 import type * as http from "node:http";
 import type * as https from "node:https";
-import { withCode } from "./errors";
+import { shown, withCode } from "./errors";
 import type { Request } from "./request";
 
 /** What a server is made with. */
@@ -103,8 +103,7 @@ function checkObject(name: string, value: unknown): void {
 }
 
 export function invalid<E extends Error>(kind: new (message: string) => E, problem: string, value: unknown): E {
-  const shown = typeof value === "object" && value !== null ? "an object" : String(value);
-  return withCode("ERR_INVALID_ARGUMENT", new kind(`${problem}; got ${shown}`));
+  return withCode("ERR_INVALID_ARGUMENT", new kind(`${problem}; got ${shown(value)}`));
 }
 
 function unsupported(problem: string): Error {
