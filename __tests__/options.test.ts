@@ -126,7 +126,7 @@ describe("checkWait", () => {
   );
 
   test.each<[wait: unknown]>([[5000], [null], ["5s"]])("refuses %p, which is no object", async (wait) => {
-    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `wait must be an object; got ${typeof wait === "string" ? `"${wait}"` : String(wait)}` };
+    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `wait must be an object; got ${JSON.stringify(wait)}` };
     for (const server of [await startServer(), await startTestServer()]) {
       await expect(server.acceptRequest(wait as object)).rejects.toMatchObject(refusal);
       await server.close();
@@ -136,7 +136,8 @@ describe("checkWait", () => {
 
 test.each<[value: unknown, shown: string]>([
   [-1, "-1"],
-  ["text", "\"text\""],
+  ["200", '"200"'],
+  [200, "200"],
   [undefined, "undefined"],
   [null, "null"],
   [{ secret: 1 }, "an object"],

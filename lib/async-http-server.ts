@@ -1,20 +1,35 @@
 import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
-import { inspect } from "node:util";
+import { debuglog } from "node:util";
 import { AcceptQueue } from "./server/accept-queue";
 import { bind, listenOptions, urlOf } from "./server/listen";
 import { CallbackErrors } from "./server/callback-errors";
-import { Callbacks, type RequestCallback } from "./server/callbacks";
+import { Callbacks, type Report, type RequestCallback } from "./server/callbacks";
 import { Descriptors } from "./server/file-descriptors";
 import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
-import { withCode } from "./errors";
+import { Caller, withCode } from "./errors";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, type Clients } from "./wire/node-server";
-import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
+import { checkClose, checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
-import { describeSituation, History } from "./server/traffic-report";
-import { setTimeout } from "./timers";
-import { accept, acceptNext, over, Wait } from "./server/wait";
+import { printFailure } from "./server/show-error";
+import { State } from "./server/state";
+import { TrafficReport } from "./server/traffic-report";
+import { afterLook, setTimeout } from "./timers";
+import { accept, acceptNext, handled, over, Wait } from "./server/wait";
+
+/** Prints requests and responses where NODE_DEBUG names the package. */
+const debug = debuglog("asynchttpserver");
+
+/** In what a server for tests differs. @internal */
+export interface TestRules {
+  /** Milliseconds of a wait that does not say how long. */
+  readonly timeout: number;
+  /** Is a wait a reason for the process to live until its time is over? */
+  readonly keepsAlive: boolean;
+  /** The response to a request that has none when the server closes. */
+  readonly farewell: { readonly status: number; readonly text: string };
+}
 
 /** Milliseconds between two looks at the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;
@@ -58,36 +73,61 @@ export class AsyncHttpServer {
   readonly #queue = new AcceptQueue();
   readonly #callbacks: Callbacks;
   readonly #errors = new CallbackErrors();
-  readonly #history = new History();
+  readonly #traffic = new TrafficReport();
   readonly #descriptors = new Descriptors(() => this.#clients.connections.size);
+  readonly #rules: TestRules | undefined;
 
-  #listening: Promise<void> | undefined = undefined;
+  readonly #state = new State();
+  /** Settles when the port is bound, while that is under way. */
+  #binding: Promise<void> | undefined = undefined;
+  /** Settles when the server is closed, while that is under way. */
   #closing: Promise<void> | undefined = undefined;
-  #closed = false;
   /** Cuts the grace of a `close` short. */
   #hurry: (() => void) | undefined = undefined;
+  /** Is it closed by the end of an `await using` block? */
+  #disposed = false;
   /** Settles `serve`, if there is one. */
   #served: (() => void) | undefined = undefined;
 
   /** @internal */
-  constructor(options: AsyncHttpServerOptions = {}) {
+  constructor(options: AsyncHttpServerOptions = {}, rules?: TestRules) {
     checkOptions(options);
+    this.#rules = rules;
     this.#reusePort = options.reusePort ?? false;
     this.#scheme = options.tls === undefined ? "http" : "https";
-    this.#callbacks = new Callbacks(options.onError);
+    this.#callbacks = new Callbacks(options.onError, this.#tellLoop);
     const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
     const clients = connectClients(options, bodies, {
       offer: (exchange) => {
+        if (debug.enabled) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
         this.arrived(exchange);
         this.#queue.offer(exchange);
       },
       wants: (exchange) => this.#queue.wants(exchange),
       withdraw: (exchange) => this.#queue.withdraw(exchange),
-      finished: (exchange) => this.#history.add(exchange),
+      finished: (exchange) => {
+        if (debug.enabled) debug("%s %s: %s", exchange.raw.method, exchange.raw.url, exchange.status || "no response");
+        this.#traffic.finished(exchange);
+      },
+      refused: (status, packet) => {
+        debug("refused with %d what is no request", status);
+        this.#traffic.refused(status, packet);
+      },
     });
     this.#clients = clients;
     this.node = clients.node;
-    this.node.on("connection", (socket) => this.#descriptors.allowConnection() || socket.destroy());
+    this.node.on("connection", (socket) => {
+      this.#traffic.connected();
+      if (!this.#descriptors.allowConnection()) socket.destroy();
+    });
+    this.node.on("tlsClientError", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ERR_SSL_HTTP_REQUEST") this.#traffic.spokePlainHttp();
+    });
+    // Whoever makes Node's server listen, or closes it, has done so with this one.
+    this.node.on("listening", () => this.#notice());
+    this.node.on("close", () => {
+      if (this.#state.now === "listening") void this.#end(0);
+    });
   }
 
   /**
@@ -114,17 +154,19 @@ export class AsyncHttpServer {
   async listen(port: number, address = "127.0.0.1"): Promise<void> {
     const options = listenOptions(port, address, this.#reusePort);
     while (this.#closing !== undefined) await this.#closing;
-    const problem = "the server listens already: close it first";
-    if (this.#listening !== undefined || this.node.listening) throw withCode("ERR_SERVER_ALREADY_LISTENING", new Error(problem));
-    const closed = this.#closed;
-    this.#closed = false;
-    this.#listening = bind(this.node, options);
+    const before = this.#state.now;
+    if (before === "listening" || this.node.listening) {
+      throw withCode("ERR_SERVER_ALREADY_LISTENING", new Error("the server listens already: close it first"));
+    }
+    this.#state.become("listening");
+    this.#binding = bind(this.node, options);
     try {
-      await this.#listening;
+      await this.#binding;
     } catch (error) {
-      this.#listening = undefined;
-      this.#closed = closed;
+      this.#state.become(before);
       throw error;
+    } finally {
+      this.#binding = undefined;
     }
   }
 
@@ -185,15 +227,19 @@ export class AsyncHttpServer {
    * Waits for the next complete request, in the order in which they became complete; several waits are served first
    * come, first served. A wait that is rejected loses no request: the next one gets it.
    *
+   * With `where` it waits for the first request that fits, queued ones first, beside other waits and beside the callback
+   * of `serve`, which get what does not fit. With `while` it is over as soon as the client is.
+   *
    * Nim's form, with a callback, hands the request to it and settles at once, so that the loop around it goes on; it
    * never waits for the callback. If a callback fails and there is no `onError`, the wait of the loop is rejected with
    * its error, or the next one.
    *
    * @param callback is given the request
-   * @param wait `timeout` in milliseconds, `signal`
+   * @param wait `timeout` in milliseconds, `signal`, `where`, `while`
    * @returns the request; with a callback, nothing
-   * @throws as a rejection: TimeoutError `ERR_ACCEPT_TIMEOUT` telling what has arrived, the signal's reason, `ERR_SERVER_CLOSED`,
-   *   `ERR_SERVER_NOT_LISTENING`, or the error of a callback
+   * @throws as a rejection: TimeoutError `ERR_ACCEPT_TIMEOUT` and Error `ERR_CLIENT_FINISHED`, both telling what has
+   *   arrived, the signal's reason, what `where` throws, `ERR_SERVER_CLOSED`, `ERR_SERVER_NOT_LISTENING`,
+   *   `ERR_INVALID_ARGUMENT`, or the error of a callback
    *
    * @example
    * import { newAsyncHttpServer, Http200 } from "asynchttpserver";
@@ -201,8 +247,8 @@ export class AsyncHttpServer {
    *
    * const server = newAsyncHttpServer();
    * await server.listen(0);
-   * const reply = fetch(server.url, { method: "PUT", body: "1" });
-   * const request = await server.acceptRequest({ timeout: 1000 });
+   * const reply = fetch(`${server.url}/a`, { method: "PUT", body: "1" });
+   * const request = await server.acceptRequest({ timeout: 1000, where: ({ url }) => url.path === "/a", while: reply });
    * assert.equal(request.reqMethod, "PUT");
    * await request.respond(Http200);
    * assert.equal((await reply).status, 200);
@@ -213,14 +259,14 @@ export class AsyncHttpServer {
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
-    if (typeof first !== "function") return this.#accept(false, first, accept);
-    return this.#accept(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#tellLoop));
+    if (typeof first !== "function") return this.#acceptFor(false, first, accept);
+    return this.#acceptFor(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#tellLoop));
   }
 
   /**
    * Listens, then hands every request to the callback; none waits for another.
    *
-   * The error of a callback goes to `onError`, or else is printed to stderr and kept for `close`.
+   * The error of a callback goes to `onError`, or else is printed to stderr.
    *
    * @param port as for `listen`; without it the server must listen already
    * @param callback is given each request
@@ -295,14 +341,13 @@ export class AsyncHttpServer {
    *
    * @see Nim's `asynchttpserver.close`
    */
-  async close({ grace = 0 }: CloseOptions = {}): Promise<void> {
-    checkTime("grace", grace);
-    if (grace === 0) this.#hurry?.();
-    this.#closing ??= this.#shut(grace);
-    await this.#closing;
-    this.#closing = undefined;
-    // A listen that was called before this, and waited for an earlier close to end, has begun by now.
-    if (this.#listening !== undefined) return this.close({ grace });
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkClose(options);
+    await this.#end(options.grace ?? 0);
+    // Where the block has failed too, test runners show nothing but "SuppressedError".
+    const why = " (told here, too, because an error of the `await using` block would hide it)";
+    if (this.#disposed) for (const { error, line } of this.#errors.kept) printFailure(error, line, why);
+    this.#disposed = false;
     this.#errors.throwAll();
   }
 
@@ -312,17 +357,23 @@ export class AsyncHttpServer {
    * A loop that awaits its answers serves one request after the other; `serve` serves them side by side.
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
-    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, acceptNext, over);
+    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, acceptNext, undefined, over);
     return { next, return: () => Promise.resolve(over()) };
   }
 
   /** A request has arrived whole; reading `request` makes the object that users see. @internal */
   protected arrived(_exchange: Exchange): void {}
 
-  /** Shows the error of a callback under `serve`, because a prototype may never call `close`. @internal */
-  protected print(error: unknown, request: Request): void {
-    const line = `${request.reqMethod} ${String(request.url)}`;
-    process.stderr.write(`asynchttpserver: the callback failed for ${line}\n${inspect(error)}\n`);
+  /** Ends what has come so far, as `close` does, but goes on listening; see `TestServer.reset`. @internal */
+  protected async forget(): Promise<void> {
+    this.#queue.endAll("reset", (waiter) => !waiter.lasts);
+    for (const connection of this.#clients.connections.values()) {
+      if (connection.exchanges.length > 0) connection.close(this.#rules?.farewell);
+    }
+    this.#traffic.clear();
+    // What a callback does about its client's end is its error still.
+    await afterLook();
+    this.#errors.throwAll();
   }
 
   #address(): AddressInfo | string {
@@ -331,64 +382,130 @@ export class AsyncHttpServer {
     throw withCode("ERR_SERVER_NOT_LISTENING", new Error("the server does not listen: await listen first"));
   }
 
+  /** What Node's server does by itself, or was told by others. */
+  #notice(): void {
+    const { now } = this.#state;
+    if (now === "idle" || now === "closed") this.#state.become("listening");
+  }
+
   #checkOpen(): void {
-    if (this.#closed) throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed"));
-    if (this.#listening === undefined) this.#address();
+    if (this.node.listening) this.#notice();
+    const { now } = this.#state;
+    if (now === "listening" || now === "draining") return;
+    if (now === "closed") throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed: it has to listen again first"));
+    this.#address();
   }
 
-  /** @param closed gives what is given, instead of an error, if the server is closed */
-  #accept<T>(loop: boolean, wait: WaitOptions | undefined, use: (exchange: Exchange) => T, closed?: () => T): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (closed !== undefined && this.#closed) return resolve(closed());
-      this.#checkOpen();
-      if (wait !== undefined) {
-        checkWait(wait);
-        if (wait.signal?.aborted === true) return reject(wait.signal.reason as Error);
+  /** The pull form and Nim's: a call with a line of its own, and in a test with a limit. */
+  #acceptFor<T>(loop: boolean, given: WaitOptions | undefined, use: (exchange: Exchange) => T): Promise<T> {
+    let wait = given;
+    if (this.#rules !== undefined && (given === undefined || (typeof given === "object" && given !== null))) {
+      wait = { ...given, timeout: given?.timeout ?? this.#rules.timeout };
+    }
+    // Handled from the call on, whatever becomes of the wait. A thenable may work anew each time that it is asked.
+    if (typeof wait?.while?.then === "function") wait = { ...wait, while: handled(wait.while) };
+    const caller = wait === undefined ? undefined : new Caller(acceptRequest);
+    const accepted = this.#accept(loop, wait, use, caller);
+    // A test that has failed elsewhere awaits no wait, whose own error would come on top.
+    if (this.#rules !== undefined) void handled(accepted);
+    return accepted;
+  }
+
+  /** @param ended gives what is given, instead of an error, if the server is closed */
+  #accept<T>(
+    loop: boolean,
+    wait: WaitOptions | undefined,
+    use: (exchange: Exchange) => T,
+    caller: Caller | undefined,
+    ended?: () => T,
+  ): Promise<T> {
+    let waiter: Wait<T> | undefined;
+    const accepted = new Promise<T>((resolve, reject) => {
+      if (ended !== undefined && this.#state.now === "closed" && !this.node.listening) return resolve(ended());
+      try {
+        this.#checkOpen();
+        if (wait !== undefined) checkWait(wait);
+      } catch (error) {
+        return reject((caller ?? new Caller(acceptRequest)).blame(error as Error));
       }
+      if (wait?.signal?.aborted === true) return reject(wait.signal.reason as Error);
       if (loop && this.#errors.length > 0) return reject(this.#errors.takeFirst() as Error);
-      const exchange = this.#queue.take();
+      const exchange = wait?.where === undefined ? this.#queue.take() : undefined;
       if (exchange !== undefined) return resolve(use(exchange));
-      const waiter = new Wait(loop, use, resolve, closed === undefined ? reject : () => resolve(closed()));
-      this.#queue.wait(waiter);
-      if (wait !== undefined) waiter.limit(wait, this.#queue, () => this.#situation());
+      waiter = new Wait(loop, use, resolve, ended === undefined ? reject : () => resolve(ended()));
+      if (wait === undefined) return this.#queue.wait(waiter);
+      waiter.limit(wait, {
+        queue: this.#queue,
+        caller,
+        keepsAlive: this.#rules?.keepsAlive === true,
+        url: () => (this.node.listening ? this.url : "a server that is being closed"),
+        report: () => this.#traffic.describe(this.#clients.connections.values()),
+      });
     });
+    if (waiter !== undefined) waiter.promise = accepted;
+    return accepted;
   }
 
-  readonly #tellLoop = (error: unknown): void => {
-    if (!this.#queue.failLoop(error)) this.#errors.keep(error);
+  /** Under a loop: the call that waits, or the next one, or `close`. */
+  readonly #tellLoop: Report = (error, exchange) => {
+    if (!this.#queue.failLoop(error)) this.#keep(error, exchange);
   };
 
-  readonly #tellServer = (error: unknown, request: Request): void => {
-    this.print(error, request);
-    this.#errors.keep(error);
+  /** Under `serve`: stderr, because a prototype may never call `close`; in a test, `close`. */
+  readonly #tellServer: Report = (error, exchange) => {
+    if (this.#rules === undefined) printFailure(error, requestLine(exchange));
+    else this.#keep(error, exchange);
   };
+
+  /** Keeps an error for `close`, unless that has been. */
+  #keep(error: unknown, exchange: Exchange): void {
+    const late = this.#state.now === "closed" && this.#closing === undefined;
+    if (late) printFailure(error, requestLine(exchange));
+    else this.#errors.keep(error, requestLine(exchange));
+  }
 
   /** @param settle tells this `serve` from a later one, for a loop that sleeps while the server is closed and listens again */
   async #serveWithin(assumedDescriptors: number, run: (exchange: Exchange) => void, settle: () => void): Promise<void> {
-    while (!this.#closed && this.#served === settle) {
-      if (this.shouldAcceptRequest(assumedDescriptors)) await this.#accept(false, undefined, run).catch(ignore);
+    while (this.#state.now !== "closed" && this.#served === settle) {
+      if (this.shouldAcceptRequest(assumedDescriptors)) await this.#accept(false, undefined, run, undefined).catch(ignore);
       else await new Promise((resolve) => setTimeout(resolve, DESCRIPTORS_PAUSE));
     }
   }
 
+  async #end(grace: number): Promise<void> {
+    if (grace === 0) this.#hurry?.();
+    this.#closing ??= this.#shut(grace);
+    await this.#closing;
+    this.#closing = undefined;
+    // A listen that was called before this, and waited for an earlier close to end, has begun by now.
+    if (this.#state.now === "listening") await this.#end(grace);
+  }
+
   async #shut(grace: number): Promise<void> {
     const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
-    await this.#listening?.catch(ignore);
+    await this.#binding?.catch(ignore);
+    this.#state.become("draining");
     const closed = stopListening(this.node);
     if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, hurry]));
     this.#hurry = undefined;
-    this.#listening = undefined;
-    this.#closed = true;
-    this.#queue.failAll(() => withCode("ERR_SERVER_CLOSED", new Error("the server was closed while this call waited")));
+    this.#state.become("closed");
+    this.#queue.endAll("closed");
     this.#queue.serve(undefined);
-    await endAll(this.#clients, closed);
+    await endAll(this.#clients, closed, this.#rules?.farewell);
+    // What a callback does about the end of its client, or a `respond` that it did not await, is its error still.
+    await afterLook();
     this.#served?.();
     this.#served = undefined;
   }
 
-  #situation(): string {
-    const url = this.node.listening ? this.url : "closing";
-    return describeSituation(url, this.#clients.connections.values(), this.#history);
+  /** Closes at the end of an `await using` block. */
+  async #dispose(): Promise<void> {
+    this.#disposed = true;
+    await this.close();
+  }
+
+  static {
+    makeDisposable(this.prototype, (server) => server.#dispose());
   }
 }
 
@@ -397,6 +514,11 @@ export interface AsyncHttpServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-makeDisposable(AsyncHttpServer.prototype);
+/** The function that is on the stack when it was called, whatever a spy has put in its place. */
+const { acceptRequest } = AsyncHttpServer.prototype;
+
+function requestLine({ raw }: Exchange): string {
+  return `${raw.method} ${raw.url}`;
+}
 
 function ignore(): void {}

@@ -9,9 +9,11 @@ export type ErrorCode =
   | "ERR_BODY_NOT_READABLE"
   | "ERR_BODY_TOO_LARGE"
   | "ERR_CLIENT_DISCONNECTED"
+  | "ERR_CLIENT_FINISHED"
   | "ERR_INVALID_ARGUMENT"
   | "ERR_INVALID_HEADER"
   | "ERR_INVALID_STATUS"
+  | "ERR_NO_TEST_HOOKS"
   | "ERR_SERVER_ALREADY_LISTENING"
   | "ERR_SERVER_CLOSED"
   | "ERR_SERVER_NOT_LISTENING"
@@ -26,26 +28,19 @@ export function withCode<E extends Error>(code: ErrorCode, error: E): E & { code
   return Object.assign(error, { code });
 }
 
-/** How much of a text an error shows, in characters. */
-const SHOWN = 60;
-
-/** A value as an error shows it: a text in quotes, so that "200" and 200 differ; of an object its kind, not what is in it. */
-export function shown(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > SHOWN ? `${value.slice(0, SHOWN)}…` : value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return "a function";
-  if (typeof value !== "object" || value === null) return String(value);
-  const { constructor } = value as { constructor?: { name?: unknown } };
-  const kind = typeof constructor?.name === "string" && constructor.name !== "" ? constructor.name : "Object";
-  return kind === "Object" ? "an object" : `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind}`;
-}
-
-/** Adds which request an error is about, where its message was made without knowing that. */
+/** Adds which request an error of this library is about, where its message was made without knowing that. */
 export function about(error: unknown, line: string): unknown {
-  const { code, message, stack } = error as Partial<Error & { code: string }>;
+  const { code, message } = error as Partial<Error & { code: string }>;
   if (typeof code !== "string" || message === undefined || message.includes(line)) return error;
   const longer = `${message} (in the response to ${line})`;
-  return Object.assign(error as Error, { message: longer, stack: stack?.replace(message, () => longer) });
+  try {
+    // Reading it runs `Error.prepareStackTrace`, which is anybody's code.
+    const { stack } = error as Error;
+    Object.assign(error as Error, { stack: stack?.replace(message, () => longer) });
+  } catch {
+    // The message is what counts.
+  }
+  return Object.assign(error as Error, { message: longer });
 }
 
 /** A header line that cannot be sent or kept. */
@@ -58,4 +53,54 @@ export function systemError(cause: NodeJS.ErrnoException, hint = ""): Error {
   const { code, errno, syscall } = cause;
   const { address, port } = cause as { address?: string; port?: number };
   return Object.assign(new Error(cause.message + hint, { cause }), { code, errno, syscall, address, port });
+}
+
+/** How much of a text `shown` shows, in characters. */
+const SHOWN = 100;
+
+/** A value as an error message shows it, so that the string `"200"` and the number `200` look different. Never throws. */
+export function shown(value: unknown): string {
+  if (typeof value === "string") {
+    return value.length > SHOWN ? `${JSON.stringify(value.slice(0, SHOWN))}… (${value.length} characters)` : JSON.stringify(value);
+  }
+  if (typeof value === "bigint") return `${value}n`;
+  if (Object.is(value, -0)) return "-0";
+  if (typeof value === "function") return "a function";
+  if (typeof value !== "object" || value === null) return String(value);
+  try {
+    const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
+    return `${/^[AEIOU]/.test(kind) ? "an" : "a"} ${kind === "Object" ? "object" : kind}`;
+  } catch {
+    // A revoked Proxy has no kind.
+    return "an object";
+  }
+}
+
+/** The line of code that called the library, unformatted until an error needs it: a call that succeeds costs little. */
+export class Caller {
+  readonly #place: { readonly stack?: unknown } = {};
+
+  /** @param entry the public function that was called: frames up to it are the library's own, and left out */
+  constructor(entry: (...given: never[]) => unknown) {
+    try {
+      Error.captureStackTrace(this.#place, entry);
+    } catch {
+      // An error without frames is better than none.
+    }
+  }
+
+  /** Makes the caller's line the first frame of an error, so that a test runner shows the code at fault. */
+  blame<E extends Error>(error: E): E {
+    let frames = "";
+    try {
+      // Reading it runs `Error.prepareStackTrace`, which is anybody's code.
+      const { stack } = this.#place;
+      const start = typeof stack === "string" ? stack.indexOf("\n    at ") : -1;
+      if (start >= 0) frames = (stack as string).slice(start);
+    } catch {
+      // The same.
+    }
+    const stack = `${error.name}: ${error.message}${frames}`;
+    return Object.defineProperty(error, "stack", { configurable: true, writable: true, value: stack });
+  }
 }

@@ -21,6 +21,10 @@ export class Fifo<T extends Linked<T>> {
     return this.#length;
   }
 
+  get first(): T | undefined {
+    return this.#first;
+  }
+
   push(entry: T): void {
     entry.queued = true;
     entry.previous = this.#last;

@@ -28,7 +28,7 @@ export interface AsyncHttpServerOptions {
    * to give: `IncomingMessage`, `ServerResponse`.
    */
   readonly http?: http.ServerOptions | undefined;
-  /** `{ key, cert, requestCert, ca, SNICallback, ALPNProtocols, … }`: serve HTTPS instead. */
+  /** `{ key, cert }`, and whatever else `https.createServer` takes, such as `requestCert`: serve HTTPS instead. */
   readonly tls?: https.ServerOptions | undefined;
   /**
    * Told of every error that a callback throws.
@@ -38,12 +38,27 @@ export interface AsyncHttpServerOptions {
   readonly onError?: ((error: unknown, request?: Request) => void) | undefined;
 }
 
-/** How long a single wait for a request may last. */
+/** For what, and for how long, a single wait for a request lasts. */
 export interface WaitOptions {
-  /** Milliseconds until the wait is rejected with `ERR_ACCEPT_TIMEOUT`. Default: no end. */
+  /** Milliseconds until the wait is rejected with `ERR_ACCEPT_TIMEOUT`, whatever else arrives. Default: no end. */
   readonly timeout?: number | undefined;
   /** Aborted, it rejects the wait with its reason. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Says whether this is the request that is waited for; queued ones are asked first.
+   *
+   * What it says no to stays for others: another wait, the callback of `serve`, the queue. If it throws, the wait is
+   * rejected with its error, and no request is lost.
+   */
+  readonly where?: ((request: Request) => boolean) | undefined;
+  /**
+   * The promise of the client: if it settles before its request has arrived, the wait is rejected at once with
+   * `ERR_CLIENT_FINISHED`, whose `cause` is the client's error.
+   *
+   * The promise counts as handled from the call on, so that a test that fails before it awaits the client is not followed
+   * by an unhandled rejection.
+   */
+  readonly while?: PromiseLike<unknown> | undefined;
 }
 
 /** How a server is closed. */
@@ -55,9 +70,16 @@ export interface CloseOptions {
 /** What a timer of Node can count to, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
-/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`, Error `ERR_UNSUPPORTED` */
-export function checkOptions(options: AsyncHttpServerOptions): void {
-  checkObject("options", options);
+const SERVER_OPTIONS = ["reuseAddr", "reusePort", "maxBody", "http", "tls", "onError"];
+const WAIT_OPTIONS = ["timeout", "signal", "where", "while"];
+const CLOSE_OPTIONS = ["grace"];
+
+/**
+ * @param more names that are known besides
+ * @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`, Error `ERR_UNSUPPORTED`
+ */
+export function checkOptions(options: AsyncHttpServerOptions, more: readonly string[] = []): void {
+  checkNames("options", options, [...SERVER_OPTIONS, ...more]);
   const { reuseAddr, reusePort, maxBody, onError } = options;
   if (reuseAddr === false) {
     throw unsupported("reuseAddr cannot be false: Node sets SO_REUSEADDR on every listening socket");
@@ -90,16 +112,34 @@ export function checkTime(name: string, time: unknown): void {
 
 /** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
 export function checkWait(wait: WaitOptions): void {
-  checkObject("wait", wait);
-  const { timeout, signal } = wait;
+  checkNames("wait", wait, WAIT_OPTIONS);
+  const { timeout, signal, where } = wait;
   if (timeout !== undefined) checkTime("timeout", timeout);
-  if (signal !== undefined && typeof signal.addEventListener !== "function") {
+  if (signal !== undefined && typeof signal?.addEventListener !== "function") {
     throw invalid(TypeError, "signal must be an AbortSignal", signal);
+  }
+  if (where !== undefined && typeof where !== "function") {
+    throw invalid(TypeError, "where must be a function that is given a request and returns a boolean", where);
+  }
+  if (wait.while !== undefined && typeof wait.while?.then !== "function") {
+    throw invalid(TypeError, "while must be a promise, such as that of the client", wait.while);
   }
 }
 
-function checkObject(name: string, value: unknown): void {
-  if (typeof value !== "object" || value === null) throw invalid(TypeError, `${name} must be an object`, value);
+/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
+export function checkClose(options: CloseOptions): void {
+  checkNames("close", options, CLOSE_OPTIONS);
+  if (options.grace !== undefined) checkTime("grace", options.grace);
+}
+
+/** An option that nobody knows is a mistake, most often a misspelt one. */
+function checkNames(what: string, options: object, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null) throw invalid(TypeError, `${what} must be an object`, options);
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const problem = `${what}: there is no option ${JSON.stringify(name)}, only ${known.join(", ")}`;
+    throw withCode("ERR_INVALID_ARGUMENT", new TypeError(problem));
+  }
 }
 
 export function invalid<E extends Error>(kind: new (message: string) => E, problem: string, value: unknown): E {

@@ -164,7 +164,7 @@ export class Request {
    * await server.close();
    */
   readBody(): Promise<Buffer> {
-    return this.#exchange.gatherBody();
+    return this.#exchange.watch(this.#exchange.gatherBody());
   }
 
   /**
@@ -325,11 +325,13 @@ export class Request {
   respond(code: HttpCode, content?: Content, headers?: HeadersInit): Promise<void>;
   respond(first: HttpCode | Response, content: Content = "", headers?: HeadersInit): Promise<void> {
     try {
-      if (typeof first !== "object") return this.#exchange.respond(first, content, headers);
+      if (typeof first !== "object") return this.#exchange.watch(this.#exchange.respond(first, content, headers));
       const response = takeResponse(first);
-      return this.#exchange.respond(response.code, response.content, response.headers, response.reason);
+      return this.#exchange.watch(
+        this.#exchange.respond(response.code, response.content, response.headers, response.reason),
+      );
     } catch (error) {
-      return Promise.reject(about(error, this.#line()) as Error);
+      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
     }
   }
 
@@ -358,9 +360,9 @@ export class Request {
   respondJson(code: HttpCode, value: unknown, headers: HeadersInit = {}): Promise<void> {
     try {
       const content = toJsonText(value);
-      return this.#exchange.respond(code, content, HttpHeaders.withDefault(headers, "content-type", "application/json"));
+      return this.respond(code, content, HttpHeaders.withDefault(headers, "content-type", "application/json"));
     } catch (error) {
-      return Promise.reject(about(error, this.#line()) as Error);
+      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
     }
   }
 
@@ -392,9 +394,9 @@ export class Request {
    */
   sendHeaders(headers: HeadersInit, code: HttpCode = 200): Promise<void> {
     try {
-      return this.#exchange.sendHeaders(headers, code);
+      return this.#exchange.watch(this.#exchange.sendHeaders(headers, code));
     } catch (error) {
-      return Promise.reject(about(error, this.#line()) as Error);
+      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
     }
   }
 

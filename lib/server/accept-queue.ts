@@ -5,8 +5,18 @@ import { Fifo, type Linked } from "../fifo";
 export interface Waiter extends Linked<Waiter> {
   /** Is it called in a loop with a callback, so that it can be told of a callback's error? */
   readonly loop: boolean;
+  /** Does it wait for a request of one kind only, so that it has to be asked? */
+  readonly picky: boolean;
+  /** Has it been given its request, or failed? */
+  readonly ended: boolean;
+  /** Is this request of that kind? A wait that cannot tell fails, and says no. */
+  picks(exchange: Exchange): boolean;
+  /** Does it go on when the server is reset? */
+  readonly lasts: boolean;
   take(exchange: Exchange): void;
   fail(reason: unknown): void;
+  /** Fails because of what was done to the server. */
+  closed(how: "closed" | "reset"): void;
 }
 
 /** Where requests meet those who accept them: both first come, first served. */
@@ -17,10 +27,10 @@ export class AcceptQueue {
   readonly #unread = new Set<Exchange>();
   #server: ((exchange: Exchange) => void) | undefined;
 
-  /** A complete request: whoever waits longest gets it, else it is queued. */
+  /** A complete request: the longest wait that it fits gets it, then the server, else it is queued. */
   offer(exchange: Exchange): void {
     if (this.#unread.size > 0) this.#unread.delete(exchange);
-    const waiter = this.#waiting.shift();
+    const waiter = this.#waiterFor(exchange);
     if (waiter !== undefined) waiter.take(exchange);
     else if (this.#server !== undefined) this.#server(exchange);
     else this.#ready.push(exchange);
@@ -43,8 +53,11 @@ export class AcceptQueue {
     return this.#ready.shift();
   }
 
-  /** Waits for the next request; only where `take` found none. */
+  /** Gives a wait the longest queued request that it fits, or lets it wait for one. */
   wait(waiter: Waiter): void {
+    const exchange = waiter.picky ? this.#pickFor(waiter) : this.take();
+    if (exchange !== undefined) return waiter.take(exchange);
+    if (waiter.ended) return;
     this.#waiting.push(waiter);
     this.#readAll();
   }
@@ -73,11 +86,37 @@ export class AcceptQueue {
     return false;
   }
 
-  /** Rejects everybody who waits. */
-  failAll(reason: () => unknown): void {
-    for (let waiter = this.#waiting.shift(); waiter !== undefined; waiter = this.#waiting.shift()) {
-      waiter.fail(reason());
+  /** Ends every wait, or only some; `how` says what was done to the server. */
+  endAll(how: "closed" | "reset", which: (waiter: Waiter) => boolean = () => true): void {
+    for (const waiter of [...this.#waiting]) {
+      if (!which(waiter)) continue;
+      this.#waiting.remove(waiter);
+      waiter.closed(how);
     }
+  }
+
+  /** Takes the longest wait that a request fits out of the queue. */
+  #waiterFor(exchange: Exchange): Waiter | undefined {
+    // Nearly always the first: whoever is not picky takes anything.
+    if (this.#waiting.first?.picky !== true) return this.#waiting.shift();
+    for (const waiter of [...this.#waiting]) {
+      // What a wait is asked is the user's code, which may end others.
+      if (!waiter.queued || (waiter.picky && !waiter.picks(exchange)) || !waiter.queued) continue;
+      this.#waiting.remove(waiter);
+      return waiter;
+    }
+    return undefined;
+  }
+
+  /** Takes the longest queued request that a wait fits out of the queue. */
+  #pickFor(waiter: Waiter): Exchange | undefined {
+    for (const exchange of [...this.#ready]) {
+      if (waiter.ended) return undefined;
+      if (!exchange.queued || !waiter.picks(exchange) || !exchange.queued) continue;
+      this.#ready.remove(exchange);
+      return exchange;
+    }
+    return undefined;
   }
 
   #readAll(): void {

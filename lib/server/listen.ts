@@ -40,10 +40,11 @@ export async function bind(server: Server, options: ListenOptions): Promise<void
   // the end when the event loop looks at its socket; until then it would send its next request into that connection.
   if (options.port !== 0) await afterLook();
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    const done = (cause?: NodeJS.ErrnoException): void => {
+    // Bun gives `null` to the listener of an event that carries nothing.
+    const done = (cause?: NodeJS.ErrnoException | null): void => {
       server.removeListener("error", done);
       server.removeListener("listening", done);
-      resolve(cause);
+      resolve(cause ?? undefined);
     };
     server.on("error", done);
     server.on("listening", done);

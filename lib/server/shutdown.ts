@@ -16,7 +16,15 @@ const IDLE_GRACE = 1_000;
 export function stopListening(node: http.Server): Promise<unknown> {
   // Node's own `close` would end idle connections under a request that may be on its way.
   Object.assign(node, { closeIdleConnections: () => {} });
-  const closed = new Promise((resolve) => node.close(resolve));
+  const closed = new Promise<void>((resolve) => {
+    const done = (): void => {
+      node.removeListener("listening", done);
+      resolve();
+    };
+    node.close(done);
+    // Somebody may make it listen anew before it says that it is closed, which it then never does.
+    node.on("listening", done);
+  });
   Reflect.deleteProperty(node, "closeIdleConnections");
   return closed;
 }
@@ -45,10 +53,18 @@ export async function finishWithin(
   clearTimeout(timer);
 }
 
-/** Ends every connection, and waits until they are closed: at the latest when those have gone that never got so far as HTTP. */
-export async function endAll(clients: Clients, closed: Promise<unknown>): Promise<void> {
+/**
+ * Ends every connection, and waits until they are closed: at the latest when those have gone that never got so far as HTTP.
+ *
+ * @param farewell the response to requests that have none; without it their connections are cut
+ */
+export async function endAll(
+  clients: Clients,
+  closed: Promise<unknown>,
+  farewell: { readonly status: number; readonly text: string } | undefined,
+): Promise<void> {
   const { connections, transports } = clients;
-  for (const connection of connections.values()) connection.close();
+  for (const connection of connections.values()) connection.close(farewell);
   const timer = setTimeout(() => {
     for (const socket of [...connections.keys(), ...transports]) socket.destroy();
   }, CLOSE_LINGER_TIME);
@@ -57,14 +73,14 @@ export async function endAll(clients: Clients, closed: Promise<unknown>): Promis
 }
 
 /** Lets `await using` close a server. */
-export function makeDisposable(prototype: { close(): Promise<void> }): void {
+export function makeDisposable<T extends object>(prototype: T, dispose: (server: T) => Promise<void>): void {
   // jsdom has no such symbol on Node 20 and 22, and a method must not end up under the name "undefined".
   if (typeof Symbol.asyncDispose !== "symbol") return;
   Object.defineProperty(prototype, Symbol.asyncDispose, {
     configurable: true,
     writable: true,
-    value(this: { close(): Promise<void> }): Promise<void> {
-      return this.close();
+    value(this: T): Promise<void> {
+      return dispose(this);
     },
   });
 }

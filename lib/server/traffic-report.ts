@@ -1,69 +1,110 @@
+import { codeToString } from "../http/status";
 import type { Connection } from "../wire/connection";
 import type { Exchange } from "../wire/exchange";
 
-/** How many finished requests an error names. */
-const REMEMBERED = 10;
-/** How many unfinished ones. */
-const NAMED = 20;
+/** How many finished requests are remembered; the same ones in a row, as a poller sends them, count as one. */
+const REMEMBERED = 64;
+/** How far back the same request is looked for: two pollers take turns. */
+const SAME_WITHIN = 4;
+/** How many lines a report has at most. */
+const LONGEST = 20;
+/** How much of a request line a report shows, in characters. */
+const SHOWN = 100;
 
-/** The latest requests that are over: enough to tell somebody who waits in vain what came instead. */
-export class History {
-  count = 0;
-  readonly #methods: string[] = [];
-  readonly #targets: string[] = [];
-  readonly #statuses: number[] = [];
+/** Requests that finished in the same way. */
+interface Past {
+  readonly method: string;
+  readonly target: string;
+  /** The status of the response, or 0. */
+  readonly status: number;
+  /** Did the server itself refuse it? */
+  readonly refused: boolean;
+  count: number;
+}
 
-  /** Keeps the line and status of an exchange, not the exchange with its body. */
-  add(exchange: Exchange): void {
-    const at = this.count++ % REMEMBERED;
-    this.#methods[at] = exchange.raw.method!;
-    this.#targets[at] = exchange.raw.url!;
-    this.#statuses[at] = exchange.status;
+/** What a server has seen: enough to tell somebody who waits in vain what came instead. */
+export class TrafficReport {
+  #past: Past[] = [];
+  #forgotten = 0;
+  #connected = 0;
+
+  /** A client has connected. */
+  connected(): void {
+    this.#connected++;
   }
 
-  /** Oldest first, such as `GET /login (200)`. */
-  entries(): string[] {
-    const first = Math.max(0, this.count - REMEMBERED);
-    return Array.from({ length: this.count - first }, (_, i) => {
-      const at = (first + i) % REMEMBERED;
-      const status = this.#statuses[at];
-      return `${this.#methods[at]} ${this.#targets[at]} (${status === 0 ? "client left" : status})`;
-    });
+  /** Keeps the request line and status of an exchange, not the exchange with its body. */
+  finished({ raw, status, refusal }: Exchange): void {
+    this.#add(raw.method!, raw.url!, status, refusal !== undefined);
+  }
+
+  /** The parser refused what came, before it was a request. */
+  refused(status: number, packet: unknown): void {
+    const bytes = Buffer.isBuffer(packet) ? packet : Buffer.alloc(0);
+    this.#add("", firstLineOf(bytes), status, true);
+  }
+
+  /** A client spoke plain HTTP to a port of HTTPS. */
+  spokePlainHttp(): void {
+    this.#add("", "plain HTTP, but this server speaks https: the client's URL should start with https://", 0, true);
+  }
+
+  /** Forgets what has come so far. */
+  clear(): void {
+    this.#past = [];
+    this.#forgotten = this.#connected = 0;
+  }
+
+  /** Says what has come, oldest first, and what became of it, for an error that a person reads. */
+  describe(connections: Iterable<Connection>): string {
+    const lines = this.#past.map(describePast);
+    let silent = 0;
+    for (const { exchanges } of connections) {
+      if (exchanges.length === 0) silent++;
+      lines.push(...exchanges.map(describePresent));
+    }
+    const more = this.#forgotten + Math.max(0, lines.length - LONGEST);
+    if (lines.length > 0) {
+      const earlier = more === 0 ? [] : [`and ${more} earlier`];
+      return ["What came so far:", ...earlier, ...lines.slice(-LONGEST)].join("\n  ");
+    }
+    if (this.#connected === 0) return "No client has connected. Was it called, and with this URL?";
+    if (silent === 0) return "A client has connected, and left without a request.";
+    return `${silent === 1 ? "1 client is" : `${silent} clients are`} connected, but sent no complete head of a request.`;
+  }
+
+  #add(method: string, target: string, status: number, refused: boolean): void {
+    const past = this.#past;
+    for (let i = past.length - 1; i >= 0 && i >= past.length - SAME_WITHIN; i--) {
+      const entry = past[i]!;
+      if (entry.target !== target || entry.status !== status || entry.method !== method) continue;
+      entry.count++;
+      return;
+    }
+    past.push({ method, target, status, refused, count: 1 });
+    if (past.length > REMEMBERED) this.#forgotten += past.shift()!.count;
   }
 }
 
-/** Says in a few lines what a server has seen, for an error that a person reads. */
-export function describeSituation(url: string, connections: Iterable<Connection>, past: History): string {
-  const open: Exchange[] = [];
-  let count = 0;
-  let silent = 0;
-  for (const { exchanges } of connections) {
-    count++;
-    if (exchanges.length === 0) silent++;
-    open.push(...exchanges);
-  }
-  const unread: string[] = [];
-  const queued: string[] = [];
-  const unanswered: string[] = [];
-  for (const exchange of open) {
-    const line = `${exchange.raw.method} ${exchange.raw.url}`;
-    if (exchange.refusal !== undefined) unanswered.push(`${line} (refused with ${exchange.refusal.status})`);
-    else if (!exchange.complete) unread.push(`${line} (${bodyProgress(exchange)})`);
-    else if (exchange.status !== 0) unanswered.push(`${line} (${exchange.status}, still being sent)`);
-    else if (exchange.accepted) unanswered.push(line);
-    else queued.push(line);
-  }
-  return [
-    `  server: ${url}, ${count} open ${count === 1 ? "connection" : "connections"}${silentPart(silent)}`,
-    row("body still missing", unread),
-    row("behind another on its connection", queued),
-    row("accepted, not answered", unanswered),
-    row("over", past.entries(), past.count, "earlier"),
-  ].join("\n");
+function describePast({ method, target, status, refused, count }: Past): string {
+  const line = short(method === "" ? target : `${method} ${target}`);
+  const times = count === 1 ? "" : ` (${count} times)`;
+  if (refused) return `${line}${status === 0 ? "" : `: refused with ${codeToString(status)}`}${times}`;
+  return `${line}: ${status === 0 ? "the client disconnected before the response" : `answered with ${status}`}${times}`;
 }
 
-function silentPart(silent: number): string {
-  return silent === 0 ? "" : `, ${silent} of them without a whole head of a request`;
+function describePresent(exchange: Exchange): string {
+  const line = short(`${exchange.raw.method} ${exchange.raw.url}`);
+  return `${line}: ${stateOf(exchange)}`;
+}
+
+function stateOf(exchange: Exchange): string {
+  if (exchange.refusal !== undefined) return `refused with ${codeToString(exchange.refusal.status)}`;
+  if (!exchange.complete) return `its body is incomplete, ${bodyProgress(exchange)}`;
+  if (exchange.status !== 0) return `answered with ${exchange.status}, still being sent`;
+  if (exchange.accepted) return "accepted, not answered yet";
+  if (exchange.queued) return "not accepted yet";
+  return "waits for the response to the request before it on its connection";
 }
 
 function bodyProgress(exchange: Exchange): string {
@@ -71,9 +112,16 @@ function bodyProgress(exchange: Exchange): string {
   return announced === -1 ? `${arrived} bytes so far, chunked` : `${arrived} of ${announced} bytes`;
 }
 
-function row(title: string, entries: readonly string[], count = entries.length, others = "more"): string {
-  if (count === 0) return `  ${title}: none`;
-  const named = entries.slice(0, NAMED);
-  const more = count > named.length ? ` and ${count - named.length} ${others}` : "";
-  return `  ${title}: ${named.join(", ")}${more}`;
+/** What the parser met, in words. */
+function firstLineOf(bytes: Buffer): string {
+  if (bytes[0] === 0x16 && bytes[1] === 0x03) {
+    return "a TLS handshake, but this server speaks plain http: the client's URL should start with http://";
+  }
+  const line = /^[^\r\n]*/.exec(bytes.toString("latin1", 0, SHOWN + 1))![0];
+  if (line === "" || /[^\x20-\x7e]/.test(line)) return "bytes that are not HTTP";
+  return line;
+}
+
+function short(line: string): string {
+  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }

@@ -1,19 +1,46 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
-import { withCode } from "../errors";
+import { withCode, type Caller } from "../errors";
 import type { Exchange } from "../wire/exchange";
-import type { WaitOptions } from "../options";
+import { invalid, type WaitOptions } from "../options";
 import { requestOf, type Request } from "../request";
-import { clearTimeout, setTimeout } from "../timers";
+import { summary } from "./show-error";
+import { afterLook, clearTimeout, setTimeout } from "../timers";
+
+/**
+ * How often the event loop looks at its sockets before a client that is done has sent nothing. The first look takes in
+ * what was sent on an open connection; a new one takes one more to be accepted, and one for its handshake with TLS.
+ */
+const LOOKS = 3;
+/** How much of `where` and of what a client came to an error shows, in characters. */
+const SHOWN = 100;
+
+/** Where a wait stands, for its errors. */
+export interface Surroundings {
+  readonly queue: AcceptQueue;
+  /** The line that called; known where there is a limit to the wait. */
+  readonly caller: Caller | undefined;
+  /** Is the wait itself a reason for the process to live? */
+  readonly keepsAlive: boolean;
+  /** Where the server listens. */
+  url(): string;
+  /** What has come so far, in lines. */
+  report(): string;
+}
 
 /** One call of `acceptRequest` that has to wait: settles once, and then leaves nothing behind. */
 export class Wait<T> implements Waiter {
   readonly loop: boolean;
+  ended = false;
   queued = false;
   previous: Waiter | undefined = undefined;
   next: Waiter | undefined = undefined;
+  /** What the call was given. */
+  promise: Promise<T> | undefined = undefined;
   readonly #use: (exchange: Exchange) => T;
   readonly #resolve: (value: T) => void;
   readonly #reject: (reason: unknown) => void;
+  #where: ((request: Request) => boolean) | undefined = undefined;
+  #around: Surroundings | undefined = undefined;
   #cleanUp: (() => void) | undefined = undefined;
 
   constructor(
@@ -28,41 +55,123 @@ export class Wait<T> implements Waiter {
     this.#reject = reject;
   }
 
+  get picky(): boolean {
+    return this.#where !== undefined;
+  }
+
+  get lasts(): boolean {
+    return this.#around === undefined;
+  }
+
+  picks(exchange: Exchange): boolean {
+    try {
+      const answer: unknown = this.#where!(requestOf(exchange));
+      if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(answer);
+      void handled(answer as PromiseLike<unknown>);
+      this.#end(invalid(TypeError, "where must return true or false at once, it cannot be async", answer));
+    } catch (error) {
+      this.#end(error);
+    }
+    return false;
+  }
+
   take(exchange: Exchange): void {
-    this.#cleanUp?.();
+    this.#settle();
     this.#resolve(this.#use(exchange));
   }
 
   fail(reason: unknown): void {
-    this.#cleanUp?.();
+    this.#settle();
     this.#reject(reason);
   }
 
-  /** Ends the wait, which stands in the queue, when its time is over or its signal aborted. */
-  limit(wait: WaitOptions, queue: AcceptQueue, describe: () => string): void {
-    const { timeout, signal } = wait;
-    const end = (reason: unknown): void => {
-      queue.leave(this);
-      this.fail(reason);
-    };
-    const aborted = (): void => end(signal!.reason);
-    // The server keeps the process alive, or was told not to; a wait that nobody awaits any more must not.
+  closed(how: "closed" | "reset"): void {
+    // The end of a server is no reason to end the process of somebody who has forgotten that he waits.
+    if (this.promise !== undefined) void handled(this.promise);
+    this.fail(this.#blamed(withCode("ERR_SERVER_CLOSED", new Error(`the server was ${how} while this call waited`))));
+  }
+
+  /** Waits until the time is over, the signal aborted or the client done, or what is queued fits. */
+  limit({ timeout, signal, where, while: client }: WaitOptions, around: Surroundings): void {
+    this.#where = where;
+    this.#around = around;
+    around.queue.wait(this);
+    if (this.ended) return;
+    const aborted = (): void => this.#end(signal!.reason);
     const timer =
       timeout === undefined || timeout === Infinity
         ? undefined
-        : setTimeout(() => end(timeoutError(timeout, describe())), timeout).unref();
+        : setTimeout(() => this.#end(this.#timeoutError(timeout)), timeout);
+    if (!around.keepsAlive) timer?.unref();
     signal?.addEventListener("abort", aborted);
     this.#cleanUp = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", aborted);
     };
+    if (client === undefined) return;
+    client.then(
+      (value) => void this.#clientDone(() => this.#finishedError(value)),
+      (reason: unknown) => void this.#clientDone(() => this.#failedError(reason)),
+    );
+  }
+
+  #settle(): void {
+    this.ended = true;
+    this.#cleanUp?.();
+  }
+
+  #end(reason: unknown): void {
+    this.#around!.queue.leave(this);
+    this.fail(reason);
+  }
+
+  /** The client is done: it may have sent its request in the same turn, so what has come is looked at first. */
+  async #clientDone(error: () => Error): Promise<void> {
+    for (let i = 0; i < LOOKS && !this.ended; i++) await afterLook();
+    if (!this.ended) this.#end(error());
+  }
+
+  #timeoutError(timeout: number): Error {
+    const problem = `no request${this.#fitting()} arrived within ${timeout} ms at ${this.#around!.url()}`;
+    const error = new Error(this.#withReport(problem));
+    error.name = "TimeoutError";
+    return this.#blamed(withCode("ERR_ACCEPT_TIMEOUT", error));
+  }
+
+  #finishedError(value: unknown): Error {
+    const problem = `the client was done before a request${this.#fitting()} arrived at ${this.#around!.url()}`;
+    const outcome = value === undefined ? "its promise was fulfilled" : `its promise was fulfilled with ${summary(value)}`;
+    return this.#blamed(withCode("ERR_CLIENT_FINISHED", new Error(this.#withReport(`${problem}: ${outcome}`))));
+  }
+
+  #failedError(cause: unknown): Error {
+    const problem = `the client failed before a request${this.#fitting()} arrived at ${this.#around!.url()}`;
+    const error = new Error(this.#withReport(`${problem}: ${summary(cause)}`), { cause });
+    return this.#blamed(withCode("ERR_CLIENT_FINISHED", error));
+  }
+
+  #withReport(problem: string): string {
+    return `${problem}\n${this.#around!.report()}`;
+  }
+
+  #blamed<E extends Error>(error: E): E {
+    return this.#around?.caller?.blame(error) ?? error;
+  }
+
+  /** For what kind of request it was, as far as that can be said in a few words. */
+  #fitting(): string {
+    if (this.#where === undefined) return "";
+    const source = Function.prototype.toString.call(this.#where).replace(/\s+/g, " ");
+    // What a coverage tool has made of it tells nobody anything.
+    return source.length > SHOWN || source.includes("cov_") ? " that fits `where`" : ` that fits where: ${source}`;
   }
 }
 
-function timeoutError(timeout: number, situation: string): Error {
-  const error = new Error(`no request arrived within ${timeout} ms\n${situation}`);
-  error.name = "TimeoutError";
-  return withCode("ERR_ACCEPT_TIMEOUT", error);
+/** Makes a promise count as handled: its rejection is nobody's surprise. What is no real promise becomes one. */
+export function handled<T>(given: PromiseLike<T>): Promise<T> {
+  const promise = Promise.resolve(given);
+  promise.then(undefined, ignore);
+  return promise;
 }
 
 /** What the pull form gives. */
@@ -80,3 +189,5 @@ export function acceptNext(exchange: Exchange): IteratorResult<Request> {
 export function over(): IteratorResult<Request> {
   return { done: true, value: undefined };
 }
+
+function ignore(): void {}

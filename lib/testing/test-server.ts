@@ -1,14 +1,22 @@
-import { AsyncHttpServer } from "../async-http-server";
+import { AsyncHttpServer, type TestRules } from "../async-http-server";
 import type { RequestCallback } from "../server/callbacks";
-import type { AsyncHttpServerOptions, WaitOptions } from "../options";
+import type { AsyncHttpServerOptions } from "../options";
 import { requestOf, type Request } from "../request";
 import type { Exchange } from "../wire/exchange";
 
-/** Milliseconds that a wait lasts unless told: Jest's own 5 s would end the test without saying what was missing. */
-const DEFAULT_WAIT = 4_000;
+const RULES: TestRules = {
+  // Jest's own 5 s would end the test without saying what was missing.
+  timeout: 4_000,
+  // Under node:test a wait with nothing else alive has to outlive the event loop, or its error is never seen. Jest lives
+  // by itself, and complains of whatever keeps it alive after its tests.
+  keepsAlive: process.env.JEST_WORKER_ID === undefined,
+  // Of all errors the one that clients never take for a passing weakness: got, ky, axios-retry, undici's RetryAgent,
+  // superagent, ofetch and Octokit do not try again after a 410.
+  farewell: { status: 410, text: "The test ended before this request was answered (asynchttpserver)." },
+};
 
 /**
- * Starts a server for a test, on a free port of 127.0.0.1.
+ * Starts a server for a test, on a free port of 127.0.0.1; `useTestServer` starts and closes one for each test.
  *
  * It is there for as long as something else keeps the process alive: a server that is never closed, with whatever
  * clients, does not keep Jest from ending. The error of a callback is not printed; `close` is rejected with it, so that
@@ -26,7 +34,7 @@ const DEFAULT_WAIT = 4_000;
  *
  * const server = await startTestServer();
  * const reply = fetch(`${server.url}/login`, { method: "POST", body: "{}" });
- * const request = await server.acceptRequest();
+ * const request = await server.acceptRequest({ while: reply });
  * assert.deepEqual(request.json(), {});
  * await request.respond(Http200, "welcome");
  * assert.equal(await (await reply).text(), "welcome");
@@ -47,6 +55,10 @@ export async function startTestServer(
 
 /**
  * A server for a test: an `AsyncHttpServer` that remembers its requests and never keeps the process alive.
+ *
+ * Its waits last 4 s unless they say otherwise (`timeout: Infinity` for no end), and none of them becomes an unhandled
+ * rejection. At `close` a request that has no response gets 410 with a text that says why, which common clients do not
+ * retry.
  *
  * @see {@link startTestServer}
  */
@@ -70,45 +82,40 @@ export class TestServer extends AsyncHttpServer {
 
   /** @internal */
   constructor(options: AsyncHttpServerOptions) {
-    super(options);
+    super(options, RULES);
     this.node.unref();
     // With TLS too this is the TCP connection, which is what the event loop counts.
     this.node.on("connection", (socket) => socket.unref());
   }
 
   /**
-   * Waits for the next request, as the method of `AsyncHttpServer` does, but for 4 s unless told otherwise.
+   * Ends what one test has left and goes on listening, for one server for a whole file: call it in `afterEach`.
    *
-   * @param callback is given the request
-   * @param wait `timeout` in milliseconds, `Infinity` for no end; default 4000; `signal`
-   * @returns the request; with a callback, nothing
-   * @throws as a rejection: what the method of `AsyncHttpServer` throws
+   * It empties `requests`. Requests that have no response get the 410 of `close`, then their connections end; the waits of
+   * `acceptRequest` are rejected with `ERR_SERVER_CLOSED`. The callback of `serve` stays.
+   *
+   * @returns settles when all that is done
+   * @throws as a rejection, as `close`: the error of a callback that nobody was told of; an AggregateError of several
    *
    * @example
    * import { startTestServer } from "asynchttpserver/testing";
    * import assert from "node:assert";
    *
    * const server = await startTestServer();
-   * await assert.rejects(server.acceptRequest({ timeout: 20 }), { code: "ERR_ACCEPT_TIMEOUT" });
+   * const left = fetch(`${server.url}/left`);
+   * await server.acceptRequest({ while: left });
+   * await server.reset();
+   * assert.equal((await left).status, 410);
+   * assert.deepEqual(server.requests, []);
    * await server.close();
    */
-  override acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
-  override acceptRequest(wait?: WaitOptions): Promise<Request>;
-  override acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
-    if (typeof first === "function") return super.acceptRequest(first, withEnd(second));
-    return super.acceptRequest(withEnd(first));
+  async reset(): Promise<void> {
+    (this.requests as Request[]).length = 0;
+    await this.forget();
   }
 
   /** @internal */
   protected override arrived(exchange: Exchange): void {
     (this.requests as Request[]).push(requestOf(exchange));
   }
-
-  /** The test runner shows what `close` is rejected with. @internal */
-  protected override print(): void {}
-}
-
-function withEnd(wait: WaitOptions = {}): WaitOptions {
-  // What is no object is refused by whoever takes it.
-  return typeof wait === "object" && wait !== null ? { ...wait, timeout: wait.timeout ?? DEFAULT_WAIT } : wait;
 }

@@ -16,6 +16,8 @@ export interface Acceptor {
   withdraw(exchange: Exchange): void;
   /** The exchange has finished, answered or not. */
   finished(exchange: Exchange): void;
+  /** What came was refused before it was a request; `packet` are its latest bytes, if they are known. */
+  refused(status: number, packet: unknown): void;
   /** Gives a socket that Node has let go of back to Node's server. */
   attach(socket: Socket): void;
   /** Milliseconds for which a client may leave a response unread. */
@@ -119,8 +121,9 @@ export class Connection {
    * The parser gave up, or a timeout ran out.
    *
    * @param atEnd because the client shut its sending side
+   * @param packet the bytes that the parser met, if it was the parser
    */
-  fail(refusal: Refusal, atEnd: boolean): void {
+  fail(refusal: Refusal, atEnd: boolean, packet?: unknown): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#state !== "lingering") this.socket.destroy();
       return;
@@ -135,6 +138,7 @@ export class Connection {
     } else if (this.#state === "open") {
       this.#become("last-request");
       this.#refusal = refusal;
+      this.#acceptor.refused(refusal.status, packet);
       if (this.#current === undefined) this.#refuse(refusal);
     }
   }
@@ -185,6 +189,7 @@ export class Connection {
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);
+    if (exchange.requestState === "refused") return this.#linger();
     if (exchange.bytesBehind !== undefined) return this.#declined(exchange);
     // RFC 9112 9.3: the rest of that body stands between this response and the next request.
     if (!exchange.complete) return this.#finishBody(exchange);
@@ -220,13 +225,22 @@ export class Connection {
     last.response.shouldKeepAlive = false;
   }
 
-  /** The server closes: what the system has is delivered, all else is cut. */
-  close(): void {
+  /**
+   * The server closes: what the system has is delivered, all else is cut.
+   *
+   * @param farewell the response to a request that has none, before its connection ends
+   */
+  close(farewell?: Refusal): void {
     this.#become("last-request");
     // The client has a moment left to read its last response; whoever closes the server sees to the end.
     if (this.#state === "lingering") return;
     if (this.idle) return endIdle(this.socket);
-    if (this.#current?.begun === true) this.#current.cut();
+    const current = this.#current;
+    if (farewell !== undefined && current?.sendError(farewell) === true) {
+      this.socket.end();
+      // Whoever closes the server sees to the end.
+      discardRest(this.socket, this.#resumeReading());
+    } else if (current?.begun === true) current.cut();
     else this.socket.destroy();
     this.closed();
   }
@@ -314,21 +328,19 @@ export class Connection {
 
   #refuseExchange(exchange: Exchange): void {
     this.#acceptor.withdraw(exchange);
-    // A streamed request may have its response, or a part of it, by now.
-    if (exchange.responseState === "none") this.#refuse(exchange.refusal!, exchange.raw.method === "HEAD");
-    else if (exchange.begun) exchange.cut();
-    exchange.refused();
+    exchange.sendRefusal();
   }
 
-  /** Answers with an error, behind which there is nothing more to say. */
-  #refuse(refusal: Refusal, toHead = false): void {
-    this.socket.end(refusalResponse(refusal, toHead), "latin1");
+  /** Answers what is no request with an error, behind which there is nothing more to say. */
+  #refuse(refusal: Refusal): void {
+    this.socket.end(refusalResponse(refusal, false), "latin1");
     this.#linger();
   }
 
   #linger(): void {
     this.#become("lingering");
     this.#pipeline = undefined;
+    this.socket.end();
     discardRest(this.socket, this.#resumeReading());
   }
 

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
+import { codeToString, reasonPhrase } from "../http/status";
 import { BodyBuffer, emptyBody } from "./body-buffer";
 import type { Connection } from "./connection";
 import { explainAbort, exposeBody, failBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
@@ -14,6 +15,7 @@ import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type Respo
 import { sendHead, sendWhole, writeLastHead } from "./server-response";
 import { REQUEST, RESPONSE, type RequestState, type ResponseState } from "./states";
 import { switchesProtocol, type BytesBehind } from "./upgrade";
+import { WatchedPromise } from "./watched-promise";
 
 /** Bytes of a body that are read while nobody waits for requests; then TCP holds the client back. */
 const UNASKED_BODY = 65_536;
@@ -157,6 +159,13 @@ export class Exchange implements BodySink, Linked<Exchange> {
     this.#context ??= new AsyncResource("HTTPREQUEST");
   }
 
+  /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
+  watch<T>(promise: Promise<T>): Promise<T> {
+    // The response left at once.
+    if (promise === settled) return promise;
+    return WatchedPromise.watch(promise, (error) => this.report?.(error, this));
+  }
+
   /** Runs a handler in the asynchronous context of this request. */
   run<T>(handler: (argument: T) => unknown, argument: T): unknown {
     return this.#context === undefined ? handler(argument) : this.#context.runInAsyncScope(handler, undefined, argument);
@@ -199,14 +208,28 @@ export class Exchange implements BodySink, Linked<Exchange> {
     this.#buffer = undefined;
   }
 
-  /** The refusal is on the wire: nothing else can be sent, and what a handler still waits for of the body fails. */
-  refused(): void {
-    if (this.#become("ended")) this.status = this.refusal!.status;
+  /** It is its turn: sends the refusal, where nothing else was sent, and fails what a handler still waits for of the body. */
+  sendRefusal(): void {
+    if (!this.sendError(this.refusal!) && this.begun) this.cut();
     if (!this.streamed) return;
-    const { method, url } = this.raw;
-    const problem = `the body of ${method} ${url} broke off, and the client got ${this.status}`;
-    this.#abortError = withCode("ERR_CLIENT_DISCONNECTED", new Error(problem));
+    this.#abortError = withCode(
+      "ERR_CLIENT_DISCONNECTED",
+      new Error(`the body of ${describe(this)} broke off, and the client got ${this.status}`),
+    );
     failBody(this.raw, this.#abortError);
+  }
+
+  /** Answers with an error of the library's own, the last response on its connection; `false` where a response has begun. */
+  sendError({ status, text = codeToString(status) }: Refusal): boolean {
+    if (this.#responseState !== "none" || this.response.headersSent || this.#takenOver || this.#gone) return false;
+    const hasContent = this.raw.method !== "HEAD";
+    const fields = ["Content-Type", "text/plain", "Content-Length", String(text.length)];
+    // By Node's response, so that an access log has the status, too.
+    this.#writeHead({ code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true }, true);
+    this.#become("ended");
+    sendWhole(this.response, hasContent ? text : "");
+    if (this.socket.writableLength > 0) this.connection.limitSending();
+    return true;
   }
 
   /** The message as a stream, whole for everybody who reads it. */
@@ -231,12 +254,8 @@ export class Exchange implements BodySink, Linked<Exchange> {
   #streamBody(): void {
     if (this.#requestState === "awaiting-continue") onFirstRead(this.raw, () => this.#continue());
     explainAbort(this.raw, (cause) => {
-      const { method, url } = this.raw;
-      this.#abortError = withCode(
-        "ERR_CLIENT_DISCONNECTED",
-        new Error(`the client disconnected before the body of ${method} ${url} was whole`, { cause }),
-      );
-      return this.#abortError;
+      const problem = `the client disconnected before the body of ${describe(this)} was whole`;
+      return (this.#abortError = withCode("ERR_CLIENT_DISCONNECTED", new Error(problem, { cause })));
     });
   }
 
@@ -345,10 +364,8 @@ export class Exchange implements BodySink, Linked<Exchange> {
 
   /** Ends the exchange of a handler that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
-    const unanswered = this.#responseState === "none" && !this.response.headersSent;
-    // A handler that took the socket over at an upgrade has begun another protocol on it.
-    if (unanswered && this.bytesBehind !== undefined && this.socket.bytesWritten > this.#writtenBefore) this.socket.destroy();
-    else if (unanswered) this.#respondFailure();
+    if (this.#takenOver) this.socket.destroy();
+    else if (this.#responseState === "none" && !this.response.headersSent) this.#respondFailure();
     else if (this.begun) this.cut();
   }
 
@@ -381,6 +398,12 @@ export class Exchange implements BodySink, Linked<Exchange> {
   /** Is the client gone, so that nothing can arrive any more? */
   get #gone(): boolean {
     return this.socket.destroyed || this.connection.state === "closed";
+  }
+
+  /** Has a handler begun another protocol on the socket of an upgrade request, without a response? */
+  get #takenOver(): boolean {
+    const unanswered = this.accepted && this.#responseState === "none";
+    return unanswered && this.bytesBehind !== undefined && this.socket.bytesWritten > this.#writtenBefore;
   }
 
   /** Everything about the response that is decided before a byte of it is written. */
@@ -481,14 +504,14 @@ export class Exchange implements BodySink, Linked<Exchange> {
     void this.respond(500, "500 Internal Server Error", failureHeaders);
   }
 
-  #writeHead(head: ResponseHead): void {
+  /** @param last is it the last one on its connection? */
+  #writeHead(head: ResponseHead, last = this.#responseState === "none" && !this.complete): void {
     const { response } = this;
     // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
     if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
-    // What still comes of the body is discarded, and then the connection ends.
-    const early = this.#responseState !== "streaming" && !this.complete;
     try {
-      if (early) writeLastHead(response, head);
+      // Where it comes before the body is whole, the rest of that is discarded.
+      if (last) writeLastHead(response, head);
       else response.writeHead(head.code, head.reason, head.fields);
     } catch (error) {
       throw cannotBeSent(error);

@@ -35,7 +35,7 @@ export class Incoming extends IncomingMessage {
     const exposed = this.#exposed;
     let more = false;
     if (chunk === null) this.sink.end();
-    else more = this.sink.data(chunk as Buffer);
+    else more = this.sink.data(toBuffer(chunk));
     return exposed ? super.push(chunk) && more : more;
   }
 

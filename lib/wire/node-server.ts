@@ -155,7 +155,7 @@ export function connectClients(
     if (connection === undefined) return void socket.destroy();
     const isFirst = error.rawPacket?.length === (socket as Socket).bytesRead;
     const mayBeHead = methodOfRefused(error, isFirst) === undefined;
-    connection.fail({ status: statusOfParseError(error, limits, isFirst), mayBeHead }, error.code === "HPE_INVALID_EOF_STATE");
+    connection.fail({ status: statusOfParseError(error, limits, isFirst), mayBeHead }, error.code === "HPE_INVALID_EOF_STATE", error.rawPacket);
   });
   node.on("timeout", (socket) => connections.get(socket)?.silent());
   // An accept that fails, as with EMFILE, ends that connection, not the process.

@@ -1,0 +1,47 @@
+import { inspect } from "node:util";
+
+/** How long a summary may be, in characters. */
+const LONGEST = 200;
+
+/** Shows the error of a callback to whoever reads stderr. Never throws. */
+export function printFailure(error: unknown, line: string, why = ""): void {
+  try {
+    process.stderr.write(`asynchttpserver: the callback failed for ${line}${why}\n${inspected(error)}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
+/** An error in full, with its stack and whatever it carries. Never throws, whatever was thrown. */
+function inspected(error: unknown): string {
+  try {
+    return inspect(error);
+  } catch {
+    // Its stack, message or cause throws when it is read, or whoever formats stacks does.
+    return summary(error);
+  }
+}
+
+/** What was thrown, or what a promise was fulfilled with, in one line. Never throws. */
+export function summary(value: unknown): string {
+  let text = "something that cannot be shown";
+  try {
+    text = isError(value) ? errorLine(value) : inspect(value, { depth: 0, breakLength: Infinity });
+  } catch {
+    // Shown as what it is: that.
+  }
+  text = text.replace(/\s+/g, " ").trim();
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+/** In a test runner's sandbox an error of Node's is not `instanceof Error`. */
+function isError(value: unknown): value is Error {
+  return typeof value === "object" && value !== null && typeof (value as Error).message === "string" && "stack" in value;
+}
+
+/** `fetch` only says that it failed: the reason is its cause. */
+function errorLine(error: Error): string {
+  const line = `${error.name}: ${error.message}`;
+  const { cause } = error;
+  return isError(cause) ? `${line} (${cause.message === "" ? String((cause as NodeJS.ErrnoException).code) : cause.message})` : line;
+}
