@@ -104,20 +104,28 @@ function parametersOf(text: string): [name: string, value: string][] {
 }
 
 /**
- * Gives every part of a multipart body the Content-Disposition that browsers send.
+ * Writes a multipart body as browsers do: each part's Content-Disposition with quotes, nothing around the parts.
  *
  * Up to Node 22 its parser knows no other: .NET, among others, leaves the quotes away and adds a `filename*`.
  */
 function plainParts(body: Buffer, contentType: string): Buffer {
-  const boundary = parameterOf(contentType, "boundary") ?? "";
-  const delimiter = `--${boundary.replace(/[^0-9A-Za-z]/g, "\\$&")}`;
-  const head = new RegExp(`((?:^|\\r\\n)${delimiter}[ \\t]*\\r\\n(?:[^\\r\\n]+\\r\\n)*?content-disposition:)([^\\r\\n]*)`, "gi");
-  const text = body.toString("latin1");
-  const plain = text.replace(head, (_, before: string, disposition: string) => before + plainDisposition(disposition));
-  return plain === text ? body : Buffer.from(plain, "latin1");
+  const delimiter = `--${parameterOf(contentType, "boundary") ?? ""}`;
+  const pattern = new RegExp(`(?:^|\\r\\n)${delimiter.replace(/[^0-9A-Za-z]/g, "\\$&")}`);
+  let plain = "";
+  // RFC 2046 5.1.1: what stands before the first delimiter and behind the last is ignored, as is padding behind each.
+  for (const part of body.toString("latin1").split(pattern).slice(1)) {
+    if (part.startsWith("--")) {
+      plain += `${delimiter}--\r\n`;
+      break;
+    }
+    const end = part.indexOf("\r\n\r\n");
+    const head = part.slice(0, end).replace(/^[ \t]+/, "").replace(/^content-disposition:(.*)$/im, plainDisposition);
+    plain += `${delimiter}${head}${part.slice(end)}\r\n`;
+  }
+  return Buffer.from(plain, "latin1");
 }
 
-function plainDisposition(disposition: string): string {
+function plainDisposition(_line: string, disposition: string): string {
   const parameters = new Map(parametersOf(disposition));
   const extended = parameters.get("filename*")?.replace(/^"|"$/g, "").split("'");
   // RFC 8187 3.2: a charset, a language, and the percent-encoded name.
@@ -125,7 +133,7 @@ function plainDisposition(disposition: string): string {
     const name = extended[2]!.replace(/%([0-9A-F]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));
     parameters.set("filename", name);
   }
-  let plain = disposition.split(";", 1)[0]!;
+  let plain = `Content-Disposition: ${disposition.split(";", 1)[0]!.trim().toLowerCase()}`;
   for (const name of ["name", "filename"]) {
     const value = parameters.get(name);
     if (value !== undefined) plain += `; ${name}="${value.replace(/\\?"/g, "%22")}"`;
