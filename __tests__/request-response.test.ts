@@ -98,7 +98,7 @@ describe("respondJson", () => {
 });
 
 describe("respond with a fetch Response", () => {
-  const kinds: ReadonlyArray<readonly [name: string, make: (body?: BodyInit | null, init?: ResponseInit) => Response]> = [
+  const kinds: ReadonlyArray<readonly [name: string, make: (...given: ConstructorParameters<typeof Response>) => Response]> = [
     ["Node's", (body, init) => new Response(body, init)],
     ["undici's", (body, init) => new UndiciResponse(body as string, init as object) as unknown as Response],
   ];

@@ -20,6 +20,8 @@ const SHOWN = 500;
 /** Tells requests apart for a matcher: two of them are never equal, though their fields are getters. */
 const identity = Symbol("request");
 let made = 0;
+/** Finds the request of which a matcher has made a copy. */
+const original = Symbol("original");
 
 /**
  * A request that has arrived whole, and the way to answer it: Nim's record, read only.
@@ -63,29 +65,31 @@ export class Request {
    * Writing to it yourself is for whoever takes the connection over after an upgrade or CONNECT.
    */
   get client(): Socket {
-    return this.#exchange.socket;
+    return Request.#self(this).#exchange.socket;
   }
 
   /** The method, in the letters of the request line: any that Node parses, WebDAV's too. */
   get reqMethod(): HttpMethod {
-    return this.#exchange.raw.method as HttpMethod;
+    return Request.#self(this).#exchange.raw.method as HttpMethod;
   }
 
   /** The header lines; names fold to lower case, values keep their bytes, repeated lines are all kept. */
   get headers(): HttpHeaders {
-    return (this.#headers ??= HttpHeaders.fromRaw(this.#exchange.raw.rawHeaders));
+    const self = Request.#self(this);
+    return (self.#headers ??= HttpHeaders.fromRaw(self.#exchange.raw.rawHeaders));
   }
 
   /** The version of the request line. */
   get protocol(): Protocol {
-    const { httpVersion, httpVersionMajor, httpVersionMinor } = this.#exchange.raw;
+    const { httpVersion, httpVersionMajor, httpVersionMinor } = Request.#self(this).#exchange.raw;
     return { orig: `HTTP/${httpVersion}`, major: httpVersionMajor, minor: httpVersionMinor };
   }
 
   /** The request target in its parts, nothing decoded or normalised. */
   get url(): Uri {
-    const { url, method } = this.#exchange.raw;
-    return (this.#url ??= parseRequestTarget(url!, method!));
+    const self = Request.#self(this);
+    const { url, method } = self.#exchange.raw;
+    return (self.#url ??= parseRequestTarget(url!, method!));
   }
 
   /**
@@ -94,17 +98,18 @@ export class Request {
    * `127.0.0.1`, never `::ffff:127.0.0.1`; empty for a Unix socket.
    */
   get hostname(): string {
-    return this.#exchange.connection.hostname;
+    return Request.#self(this).#exchange.connection.hostname;
   }
 
   /** The body as UTF-8 text; `rawBody` has bytes that are none. */
   get body(): string {
-    return (this.#body ??= this.rawBody.toString("utf8"));
+    const self = Request.#self(this);
+    return (self.#body ??= self.rawBody.toString("utf8"));
   }
 
   /** The exact bytes of the body. */
   get rawBody(): Buffer {
-    return this.#exchange.wholeBody();
+    return Request.#self(this).#exchange.wholeBody();
   }
 
   /**
@@ -135,7 +140,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return this.#exchange.exposeBody();
+    return Request.#self(this).#exchange.exposeBody();
   }
 
   /**
@@ -173,7 +178,7 @@ export class Request {
    * A client that shuts its sending side counts as going, though it still gets the answer if it does read on.
    */
   get signal(): AbortSignal {
-    return this.#exchange.signal;
+    return Request.#self(this).#exchange.signal;
   }
 
   /**
@@ -182,17 +187,17 @@ export class Request {
    * They are taken out of the socket when they are first asked for; whoever does not ask reads them from `client`.
    */
   get head(): Buffer {
-    return this.#exchange.bytesBehind?.take() ?? emptyBody;
+    return Request.#self(this).#exchange.bytesBehind?.take() ?? emptyBody;
   }
 
   /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */
   get raw(): IncomingMessage {
-    return this.#exchange.exposeBody();
+    return Request.#self(this).#exchange.exposeBody();
   }
 
   /** The status of the final response; 0 until there is one. */
   get status(): HttpCode {
-    return this.#exchange.status;
+    return Request.#self(this).#exchange.status;
   }
 
   /**
@@ -400,20 +405,36 @@ export class Request {
     }
   }
 
+  /** This request, as a function, which Jest does not copy. @internal */
+  get [original](): () => Request {
+    return () => this;
+  }
+
+  /** The request itself, also of a copy that Jest has made: it has the class, but none of the private fields. */
+  static #self(request: Request): Request {
+    return #exchange in request ? request : (request as Request)[original]();
+  }
+
+  static {
+    // Jest also writes into its copies, where a field is compared with an object.
+    for (const [name, field] of Object.entries(Object.getOwnPropertyDescriptors(this.prototype))) {
+      if (field.get === undefined) continue;
+      const set = function (this: Request, value: unknown): void {
+        if (#exchange in this) throw new TypeError(`request.${name} is read only`);
+        Object.defineProperty(this, name, { value, configurable: true, writable: true });
+      };
+      Object.defineProperty(this.prototype, name, { ...field, set });
+    }
+  }
+
   /** Keeps Vitest from copying a request without its private fields. @internal */
   get [Symbol.toStringTag](): string {
     return "Request";
   }
 
-  /**
-   * Gives what a person wants to know to failing matchers and `JSON.stringify`; headers may be secret.
-   *
-   * A getter, because Jest calls it on a copy that has the values of getters but no private fields.
-   *
-   * @internal
-   */
-  get toJSON(): () => object {
-    return () => Object.assign(Object.create(shownAs), this.#summary()) as object;
+  /** Gives what a person wants to know to failing matchers and `JSON.stringify`; headers may be secret. @internal */
+  toJSON(): object {
+    return Object.assign(Object.create(shownAs) as object, Request.#self(this).#summary());
   }
 
   /** What `console.log` shows. @internal */
@@ -443,7 +464,7 @@ export class Request {
 const shownAs: object = Object.create(null, { constructor: { value: Request } }) as object;
 
 // What Jest copies of an object before it shows a difference: without this, the value of every getter, the socket's too.
-Object.defineProperty(Request.prototype, Symbol.for("@jest/serializableProperties"), { value: ["toJSON"] });
+Object.defineProperty(Request.prototype, Symbol.for("@jest/serializableProperties"), { value: [original] });
 
 /** @throws TypeError `ERR_INVALID_ARGUMENT` */
 function toJsonText(value: unknown): string {
