@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import timers from "node:timers";
 import type { AsyncHttpServer } from "../lib/index";
-import { makeServer, rejectionOf, startServer } from "./helpers/servers";
+import { makeServer, pieces, rejectionOf, startServer } from "./helpers/servers";
 
 type FakeTimers = Parameters<typeof jest.useFakeTimers>[0];
 
@@ -20,11 +20,7 @@ async function expectExchange(server: AsyncHttpServer): Promise<void> {
 
 async function expectStream(server: AsyncHttpServer): Promise<void> {
   const reply = fetch(server.url);
-  async function* pieces(): AsyncGenerator<string> {
-    yield "piece by ";
-    yield "piece";
-  }
-  await (await server.acceptRequest()).respond(200, pieces());
+  await (await server.acceptRequest()).respond(200, pieces("piece by ", "piece"));
   expect(await (await reply).text()).toBe("piece by piece");
 }
 

@@ -1,55 +1,35 @@
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { Agent as NodeAgent, request as httpRequest, type IncomingMessage } from "node:http";
+import { Agent as NodeAgent, request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { Agent, fetch as undiciFetch } from "undici";
 import { testCertificate } from "../lib/testing/index";
-import { readText } from "./helpers/docs-files";
-import { Program } from "./helpers/docs-program";
-import { Project } from "./helpers/docs-project";
+import { startExample } from "./helpers/docs-examples";
+import type { Program } from "./helpers/docs-program";
+import { requestOf, type Received } from "./helpers/node-client";
+import { canReusePort } from "./helpers/node-version";
 import { makeServer, rejectionOf } from "./helpers/servers";
 
 // Each test starts processes, on a machine that may have others to run.
 jest.setTimeout(20_000);
 
-const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-const canReusePort = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
-
 const directory = mkdtempSync(join(tmpdir(), "processes-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-
-let project: Project;
-beforeAll(() => {
-  project = new Project();
-});
-afterAll(() => project.remove());
-
-function start(name: string, env: Record<string, string> = {}): Program {
-  return new Program(project.write(`examples/${name}.ts`, readText(`docs/examples/${name}.ts`)), [], env);
-}
 
 /** The process that an example says it is. */
 async function pidOf(program: Program): Promise<number> {
   return Number((await program.printed(/process \d+/)).slice("process ".length));
 }
 
-interface Answer {
-  readonly text: string;
-  readonly connection: string | undefined;
-}
-
 /** One request, on a connection of its own unless there is an agent. */
-async function ask(port: number, agent: NodeAgent | false = false): Promise<Answer> {
-  const asked = httpRequest({ host: "127.0.0.1", port, agent, method: "POST" }).end("work");
-  const [response] = (await once(asked, "response")) as [IncomingMessage];
-  return { text: await text(response), connection: response.headers.connection };
+function ask(port: number, agent: NodeAgent | false = false): Promise<Received> {
+  return requestOf({ host: "127.0.0.1", port, agent, method: "POST" }, "work");
 }
 
 /** Which process answers, as the examples tell. */
-function processOf({ text }: Answer): number {
+function processOf({ text }: Received): number {
   return Number(/^process (\d+)$/m.exec(text)![1]);
 }
 
@@ -131,15 +111,15 @@ if (canReusePort) {
     });
 
     test("reuse-port.ts: requests spread, one that dies harms no other, and is replaced", async () => {
-      await using first = start("reuse-port");
+      await using first = startExample("reuse-port");
       const port = Number(new URL(await first.url()).port);
-      await using second = start("reuse-port", { PORT: String(port) });
+      await using second = startExample("reuse-port", [], { PORT: String(port) });
       const [living, dying] = [await pidOf(first), await pidOf(second)];
       await expectSpread(port, [living, dying]);
       const clients = await regulars(port, [living, dying]);
       second.send("SIGKILL");
       await keepAsking(clients.get(living)!, living, second.ended);
-      await using third = start("reuse-port", { PORT: String(port) });
+      await using third = startExample("reuse-port", [], { PORT: String(port) });
       await keepAsking(clients.get(living)!, living, third.url());
       await expectSpread(port, [living, await pidOf(third)]);
       for (const client of clients.values()) client.leave();
@@ -150,7 +130,7 @@ if (canReusePort) {
 } else {
   describe("reusePort", () => {
     test("reuse-port.ts says so and ends", async () => {
-      await using program = start("reuse-port");
+      await using program = startExample("reuse-port");
       expect(await program.ended).toEqual({ code: 1, signal: null });
       expect(program.stderr).toContain("use node:cluster instead");
     });
@@ -166,7 +146,7 @@ describe("cluster.ts", () => {
   }
 
   test("requests spread; a worker that dies is replaced without a failed request on the others", async () => {
-    await using program = start("cluster", { WORKERS: "2" });
+    await using program = startExample("cluster", [], { WORKERS: "2" });
     const { port, pids } = await workersOf(program, 2);
     const [dying, living] = pids as [number, number];
     await expectSpread(port, pids);
@@ -182,7 +162,7 @@ describe("cluster.ts", () => {
   });
 
   test("SIGHUP renews every worker, and no request is lost meanwhile", async () => {
-    await using program = start("cluster", { WORKERS: "2" });
+    await using program = startExample("cluster", [], { WORKERS: "2" });
     const { port, pids } = await workersOf(program, 2);
     program.send("SIGHUP");
     let over = false;
@@ -199,7 +179,7 @@ describe("cluster.ts", () => {
   test("a port in use ends it instead of starting workers for ever", async () => {
     const server = makeServer();
     await server.listen(0);
-    await using program = start("cluster", { WORKERS: "2", PORT: String(server.getPort()) });
+    await using program = startExample("cluster", [], { WORKERS: "2", PORT: String(server.getPort()) });
     expect(await program.ended).toEqual({ code: 0, signal: null });
     expect(program.stderr).toContain("EADDRINUSE");
   });
@@ -215,16 +195,16 @@ function isAlive(pid: number): boolean {
 
 describe("graceful-stop.ts", () => {
   test("requests that are on their way when it is told to stop are answered, each with Connection: close", async () => {
-    await using program = start("graceful-stop");
+    await using program = startExample("graceful-stop");
     const port = Number(new URL(await program.url()).port);
     const agent = new NodeAgent({ keepAlive: true, maxSockets: 8 });
-    const askAll = (): Promise<Answer[]> => Promise.all(Array.from({ length: 8 }, () => ask(port, agent)));
-    expect((await askAll()).map(({ connection }) => connection)).toEqual(Array(8).fill("keep-alive"));
+    const askAll = (): Promise<Received[]> => Promise.all(Array.from({ length: 8 }, () => ask(port, agent)));
+    expect((await askAll()).map(({ response }) => response.headers.connection)).toEqual(Array(8).fill("keep-alive"));
     const asked = askAll();
     program.send("SIGTERM");
-    for (const { text, connection } of await asked) {
+    for (const { text, response } of await asked) {
       expect(text).toMatch(/^answered by \d+\n$/);
-      expect(connection).toBe("close");
+      expect(response.headers.connection).toBe("close");
     }
     expect(await program.ended).toEqual({ code: 0, signal: null });
     expect(program.stdout).toContain("stopped");
@@ -232,7 +212,7 @@ describe("graceful-stop.ts", () => {
 
   test("nobody else gets in once it stops, and a second SIGTERM ends what takes too long", async () => {
     // Longer than any test lasts: only being ended at once ends it.
-    await using program = start("graceful-stop", { WORK: "600000" });
+    await using program = startExample("graceful-stop", [], { WORK: "600000" });
     const port = Number(new URL(await program.url()).port);
     const asking = httpRequest({ port, method: "POST", headers: { Expect: "100-continue", "Content-Length": 1 } });
     asking.flushHeaders();
@@ -263,7 +243,7 @@ test("https.ts serves HTTPS with the key and the certificate of files", async ()
   const [KEY, CERT] = [join(directory, "key.pem"), join(directory, "cert.pem")];
   writeFileSync(KEY, testCertificate.key);
   writeFileSync(CERT, testCertificate.cert);
-  await using program = start("https", { KEY, CERT });
+  await using program = startExample("https", [], { KEY, CERT });
   const dispatcher = new Agent({ connect: { ca: testCertificate.cert } });
   const response = await undiciFetch(await program.url(), { dispatcher });
   expect(await response.text()).toBe("nobody else has read this\n");
@@ -273,7 +253,7 @@ test("https.ts serves HTTPS with the key and the certificate of files", async ()
 describe("unix-socket.ts", () => {
   test("serves the owner and the group, and takes its file away", async () => {
     const SOCKET = join(directory, "app.sock");
-    await using program = start("unix-socket", { SOCKET });
+    await using program = startExample("unix-socket", [], { SOCKET });
     await program.printed(/unix:.*/);
     expect(statSync(SOCKET).mode & 0o777).toBe(0o660);
     const dispatcher = new Agent({ connect: { socketPath: SOCKET } });
@@ -286,11 +266,11 @@ describe("unix-socket.ts", () => {
 
   test("killed, it leaves its file; the next one says in one line what to do", async () => {
     const SOCKET = join(directory, "stale.sock");
-    await using first = start("unix-socket", { SOCKET });
+    await using first = startExample("unix-socket", [], { SOCKET });
     await first.printed(/unix:.*/);
     first.send("SIGKILL");
     await first.ended;
-    await using second = start("unix-socket", { SOCKET });
+    await using second = startExample("unix-socket", [], { SOCKET });
     expect(await second.ended).toEqual({ code: 1, signal: null });
     expect(second.stderr).toMatch(/^listen EADDRINUSE.*delete the file.*stale\.sock first\n$/);
   });

@@ -4,13 +4,11 @@ import { buffer, text } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { HttpPost, HttpVer10, HttpVer11, isHttpVersion, type AsyncHttpServer, type Request } from "../lib/index";
 import { headerValues, RawClient } from "./helpers/raw-client";
-import { connectRaw, deferred, get, gone, post, settle, startServer } from "./helpers/servers";
+import { askOn, connectRaw, deferred, get, gone, post, settle, startServer, thrownBy } from "./helpers/servers";
 
 /** Sends bytes and accepts what comes of them. */
 async function accept(server: AsyncHttpServer, bytes: string | Uint8Array): Promise<Request> {
-  const accepted = server.acceptRequest();
-  await (await RawClient.connect(server)).send(bytes);
-  return accepted;
+  return (await askOn(server, bytes)).request;
 }
 
 async function acceptBody(body: string | Uint8Array): Promise<Request> {
@@ -45,7 +43,7 @@ describe("the request line", () => {
     ["/a/b%20c?d=e&f#g", { path: "/a/b%20c", query: "d=e&f", anchor: "g", hostname: "" }],
     ["/", { path: "/", query: "" }],
     ["//evil.com/x", { path: "//evil.com/x", hostname: "" }],
-    ["http://user@h:81/p?q", { scheme: "http", username: "user", hostname: "h", port: "81", path: "/p", query: "q" }],
+    ["http://h:81/p?q", { scheme: "http", username: "", hostname: "h", port: "81", path: "/p", query: "q" }],
     ["*", { path: "*" }],
   ])("url %s", async (target, parts) => {
     const request = await accept(await startServer(), `OPTIONS ${target} HTTP/1.1\r\nHost: h\r\n\r\n`);
@@ -66,7 +64,7 @@ test("headers fold their names, keep their bytes, and all lines of one name", as
     ["__proto__", "p"],
     ["x-empty", ""],
   ]);
-  expect(headers.get("X-ONE").contains("B")).toBe(true);
+  expect(headers.values("X-ONE").contains("B")).toBe(true);
 });
 
 test("hostname is the client's address, client its socket", async () => {
@@ -135,15 +133,10 @@ describe("json", () => {
     [`${long}y`, `it starts "${long}…"`],
   ])("%j is an error that shows its start", async (body, what) => {
     const request = await acceptBody(body);
-    let error: unknown;
-    try {
-      request.json();
-    } catch (caught) {
-      error = caught;
-    }
+    const error = thrownBy(() => request.json());
     expect(error).toBeInstanceOf(SyntaxError);
     expect(error).toMatchObject({ code: "ERR_BODY_NOT_JSON", cause: expect.anything() as unknown });
-    expect((error as Error).message).toContain(`the body of POST /form is not JSON: ${what} (`);
+    expect(error.message).toContain(`the body of POST /form is not JSON: ${what} (`);
   });
 });
 
@@ -339,7 +332,7 @@ test("a request that is kept keeps its fields after the answer and the end of th
   client.destroy();
   await gone(socket);
   await settle(server);
-  expect([request.body, `${request.url}`, request.hostname, request.headers.get("host").at(0)]).toEqual([
+  expect([request.body, `${request.url}`, request.hostname, request.headers.get("host")]).toEqual([
     "body",
     "/kept?a=b",
     "127.0.0.1",

@@ -94,12 +94,13 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
   ["headers: Node's", "void request.respond(200, '', request.raw.headers);"],
   [
     "values of a name",
-    "same<ReturnType<typeof all>, lib.HttpHeaderValues>(true); const all = () => request.headers.get('a');",
+    "same<ReturnType<typeof all>, lib.HttpHeaderValues>(true); const all = () => request.headers.values('a');",
   ],
   [
-    "one value of a name",
-    "const one: string = request.headers.get('a', 0); " +
-      "const [first]: Iterable<string> = request.headers.get('a'); void [one, first];",
+    "the text of a name",
+    "same<ReturnType<typeof text>, string | null>(true); const text = () => request.headers.get('a'); " +
+      "const other: string = request.headers.getOrDefault('a'); " +
+      "const [first]: Iterable<string> = request.headers.values('a'); void [other, first];",
   ],
   [
     "a test server is a server",
@@ -116,6 +117,11 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
     "void testing.startTestServer(testing.dropConnection); void request.respond(200, testing.throttled('a', 1));",
   ],
   ["the certificate fits tls", "lib.newAsyncHttpServer({ tls: testing.testCertificate });"],
+  [
+    "tls takes what https.createServer takes: certificates of clients, names, protocols",
+    "lib.newAsyncHttpServer({ tls: { ...testing.testCertificate, requestCert: true, rejectUnauthorized: true, ca: '' } }); " +
+      "lib.newAsyncHttpServer({ tls: { SNICallback: (_name, done) => done(null), ALPNProtocols: ['http/1.1'] } });",
+  ],
 ];
 
 /** The lines do not compile, for this reason. */
@@ -134,7 +140,10 @@ const WRONG: readonly (readonly [title: string, reason: number, code: string])[]
   ["a code as text", 2345, "void request.respond('200');"],
   ["a header that is a boolean", 2322, "void request.respond(200, '', { 'X-A': true });"],
   ["adding a list", 2345, "request.headers.add('a', ['b']);"],
-  ["a value as a string", 2322, "const s: string = request.headers.get('a'); void s;"],
+  ["the text of a name that may be missing", 2322, "const s: string = request.headers.get('a'); void s;"],
+  ["one line by its number", 2554, "request.headers.get('a', 0);"],
+  ["a list as fallback", 2345, "request.headers.getOrDefault('a', ['b']);"],
+  ["a TLS option that is none", 2353, "lib.newAsyncHttpServer({ tls: { keys: '' } });"],
   ["unclaimed JSON", 2322, "const value = request.json(); const a: string = value; void a;"],
   ["what Nim has and this has not", 2339, "void server.runForever();"],
 ];

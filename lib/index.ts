@@ -8,12 +8,13 @@ export { AsyncHttpServer, newAsyncHttpServer } from "./async-http-server";
 export type { RequestCallback } from "./server/callbacks";
 export type { AsyncHttpServerOptions, CloseOptions, WaitOptions } from "./options";
 export { Request } from "./request";
-export type { Content } from "./wire/content";
+export type { Content } from "./wire/response-body";
 export type { ErrorCode } from "./errors";
 export { nimMaxDescriptorsFallback } from "./server/file-descriptors";
 export * from "./http/status";
-export { HttpHeaderValues } from "./http/header-values";
-export { headerLimit, HttpHeaders, newHttpHeaders, type HeadersInit, type HeaderValue } from "./http/headers";
+export {
+  headerLimit, HttpHeaders, HttpHeaderValues, newHttpHeaders, type HeadersInit, type HeaderValue,
+} from "./http/headers";
 export * from "./http/method";
 export * from "./http/version";
 export { parseUri, Uri } from "./http/uri";

@@ -16,13 +16,19 @@ export interface AsyncHttpServerOptions {
   /** Bytes of a body that are taken; one more gets 413. Default 8,388,608. */
   readonly maxBody?: number | undefined;
   /**
+   * `true`: a request is handed out when its head is there, and its body is read as it comes. Default `false`.
+   *
+   * See `Request.bodyStream` and `Request.readBody`.
+   */
+  readonly stream?: boolean | undefined;
+  /**
    * Node's own: timeouts, `maxHeaderSize`, ….
    *
    * The server's own, whatever is given: `requireHostHeader`, `shouldUpgradeCallback`, `optimizeEmptyRequests`; an error
    * to give: `IncomingMessage`, `ServerResponse`.
    */
   readonly http?: http.ServerOptions | undefined;
-  /** `{ key, cert }`, and whatever else `https.createServer` takes, such as `requestCert`: serve HTTPS instead. */
+  /** `{ key, cert, requestCert, ca, SNICallback, ALPNProtocols, … }`: serve HTTPS instead. */
   readonly tls?: https.ServerOptions | undefined;
   /**
    * Told of every error that a callback throws.
@@ -64,7 +70,7 @@ export interface CloseOptions {
 /** What a timer of Node can count to, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
-const SERVER_OPTIONS = ["reuseAddr", "reusePort", "maxBody", "http", "tls", "onError"];
+const SERVER_OPTIONS = ["reuseAddr", "reusePort", "maxBody", "stream", "http", "tls", "onError"];
 const WAIT_OPTIONS = ["timeout", "signal", "where", "while"];
 const CLOSE_OPTIONS = ["grace"];
 
@@ -80,6 +86,9 @@ export function checkOptions(options: AsyncHttpServerOptions, more: readonly str
   }
   if (reusePort === true && !canReusePort(process.versions.node)) {
     throw unsupported(`reusePort needs Node 22.12 or 23.1, this is ${process.versions.node}: use node:cluster instead`);
+  }
+  if (options.stream !== undefined && typeof options.stream !== "boolean") {
+    throw invalid(TypeError, "stream must be true or false", options.stream);
   }
   if (maxBody !== undefined && !(Number.isInteger(maxBody) && maxBody >= 0)) {
     throw invalid(RangeError, "maxBody must be a whole number of bytes, 0 or more", maxBody);

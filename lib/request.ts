@@ -1,28 +1,20 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
 import { URLSearchParams } from "node:url";
 import { inspect } from "node:util";
-import type { Content } from "./wire/content";
 import { withCode } from "./errors";
 import type { HttpCode } from "./http/status";
 import { HttpHeaders, type HeadersInit } from "./http/headers";
 import type { HttpMethod } from "./http/method";
 import type { Protocol } from "./http/version";
 import { parseRequestTarget, type Uri } from "./http/uri";
+import { emptyBody } from "./wire/body-buffer";
+import type { Exchange } from "./wire/exchange";
+import type { Content } from "./wire/response-body";
 
 /** How much of a body an error shows, in characters. */
 const SHOWN = 60;
-
-/** The exchange behind a request, as far as the request shows it. */
-export interface RequestSource {
-  readonly raw: IncomingMessage;
-  readonly line: { readonly socket: Socket; readonly hostname: string };
-  readonly body: Buffer;
-  readonly bytesBehind: Buffer;
-  readonly signal: AbortSignal;
-  respond(code: number, content: Content, headers: HeadersInit | undefined): Promise<void>;
-  sendHeaders(headers: HeadersInit, code: number): Promise<void>;
-}
 
 /**
  * A request that has arrived whole, and the way to answer it: Nim's record, read only.
@@ -47,13 +39,13 @@ export interface RequestSource {
  * @see Nim's `asynchttpserver.Request`
  */
 export class Request {
-  readonly #exchange: RequestSource;
+  readonly #exchange: Exchange;
   #headers: HttpHeaders | undefined = undefined;
   #url: Uri | undefined = undefined;
   #body: string | undefined = undefined;
 
   /** @internal */
-  constructor(exchange: RequestSource) {
+  constructor(exchange: Exchange) {
     this.#exchange = exchange;
   }
 
@@ -63,7 +55,7 @@ export class Request {
    * Writing to it yourself is for whoever takes the connection over after an upgrade or CONNECT.
    */
   get client(): Socket {
-    return this.#exchange.line.socket;
+    return this.#exchange.socket;
   }
 
   /** The method, in the letters of the request line: any that Node parses, WebDAV's too. */
@@ -94,17 +86,77 @@ export class Request {
    * `127.0.0.1`, never `::ffff:127.0.0.1`; empty for a Unix socket.
    */
   get hostname(): string {
-    return this.#exchange.line.hostname;
+    return this.#exchange.connection.hostname;
   }
 
   /** The body as UTF-8 text; `rawBody` has bytes that are none. */
   get body(): string {
-    return (this.#body ??= this.#exchange.body.toString("utf8"));
+    return (this.#body ??= this.rawBody.toString("utf8"));
   }
 
   /** The exact bytes of the body. */
   get rawBody(): Buffer {
-    return this.#exchange.body;
+    return this.#exchange.wholeBody();
+  }
+
+  /**
+   * The body as a stream, which reads the socket no faster than it is read itself.
+   *
+   * With `stream: true` it comes as the client sends it, however long it is: `maxBody` does not count here, since its
+   * reader decides. A client that waits for it gets `100 Continue` at the first read. If the client disconnects before
+   * the body is whole, the stream fails with an error that says so (`ERR_CLIENT_DISCONNECTED`). What is still on its way
+   * when the response ends is discarded, for a bounded time and amount, and then the connection ends.
+   *
+   * Without `stream` the body has arrived already, and this reads it once more.
+   *
+   * @example
+   * import { newAsyncHttpServer, Http200 } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer({ stream: true });
+   * await server.listen(0);
+   * void server.serve(async (request) => {
+   *   let bytes = 0;
+   *   for await (const chunk of request.bodyStream) bytes += chunk.length;
+   *   await request.respond(Http200, String(bytes));
+   * });
+   * const response = await fetch(server.url, { method: "POST", body: "x".repeat(1_000_000) });
+   * assert.equal(await response.text(), "1000000");
+   * await server.close();
+   *
+   * @see nim-lang/Nim#10661, where Nim's users ask for it
+   */
+  get bodyStream(): Readable {
+    return this.#exchange.exposeBody();
+  }
+
+  /**
+   * Reads the body of a streamed request, up to `maxBody` bytes; then `body`, `rawBody`, `json`, `form` have it.
+   *
+   * A longer one is answered with 413, if nothing was answered yet. Without `stream` the body is there already.
+   *
+   * @returns settles with the exact bytes when the last one has arrived; the same promise each time
+   * @throws as a rejection: RangeError `ERR_BODY_TOO_LARGE`; Error `ERR_CLIENT_DISCONNECTED`; Error
+   *   `ERR_BODY_NOT_READABLE` if `bodyStream` was read before, or a response was sent
+   *
+   * @example
+   * import { newAsyncHttpServer, Http200, Http401 } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer({ stream: true, maxBody: 100 });
+   * await server.listen(0);
+   * void server.serve(async (request) => {
+   *   if (!request.headers.hasKey("authorization")) return request.respond(Http401);
+   *   await request.readBody();
+   *   await request.respond(Http200, request.body);
+   * });
+   * const send = (headers) => fetch(server.url, { method: "POST", body: "hello", headers });
+   * assert.equal((await send({})).status, Http401);
+   * assert.equal(await (await send({ authorization: "me" })).text(), "hello");
+   * await server.close();
+   */
+  readBody(): Promise<Buffer> {
+    return this.#exchange.watch(this.#exchange.gatherBody());
   }
 
   /**
@@ -122,12 +174,12 @@ export class Request {
    * They are taken out of the socket when they are first asked for; whoever does not ask reads them from `client`.
    */
   get head(): Buffer {
-    return this.#exchange.bytesBehind;
+    return this.#exchange.bytesBehind?.take() ?? emptyBody;
   }
 
   /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */
   get raw(): IncomingMessage {
-    return this.#exchange.raw;
+    return this.#exchange.exposeBody();
   }
 
   /**
@@ -216,9 +268,9 @@ export class Request {
    */
   respond(code: HttpCode, content: Content = "", headers?: HeadersInit): Promise<void> {
     try {
-      return this.#exchange.respond(code, content, headers);
+      return this.#exchange.watch(this.#exchange.respond(code, content, headers));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return this.#exchange.watch(Promise.reject(error as Error));
     }
   }
 
@@ -250,18 +302,23 @@ export class Request {
    */
   sendHeaders(headers: HeadersInit, code: HttpCode = 200): Promise<void> {
     try {
-      return this.#exchange.sendHeaders(headers, code);
+      return this.#exchange.watch(this.#exchange.sendHeaders(headers, code));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return this.#exchange.watch(Promise.reject(error as Error));
     }
   }
 
   /** What `console.log` and a failing assertion show: the request line, not the server's insides. @internal */
   [inspect.custom](): string {
-    return `Request { ${this.#line()}, ${this.rawBody.length} bytes, from ${this.hostname} }`;
+    return `Request { ${this.#line()}, ${this.#exchange.progress.arrived} bytes, from ${this.hostname} }`;
   }
 
   #line(): string {
     return `${this.reqMethod} ${this.#exchange.raw.url!}`;
   }
+}
+
+/** The request of an exchange, as its user sees it; always the same. @internal */
+export function requestOf(exchange: Exchange): Request {
+  return (exchange.view ??= new Request(exchange)) as Request;
 }

@@ -1,9 +1,7 @@
 import * as timers from "node:timers";
 
 /** Node's own timers, taken when the module loads: what a test replaces later does not reach the server. */
-export const { setTimeout, clearTimeout, setInterval, clearInterval } = timers;
-
-const { setImmediate } = timers;
+export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;
 
 /** Settles when the event loop has looked at its sockets again: the first turn may be the rest of this one, without a look. */
 export async function afterLook(): Promise<void> {

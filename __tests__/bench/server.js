@@ -67,7 +67,7 @@ const handlers = {
     },
     library: (request) => {
       let length = 0;
-      for (const each of read) length += request.headers.get(each, 0).length;
+      for (const each of read) length += request.headers.get(each).length;
       return request.respond(200, String(length));
     },
   },

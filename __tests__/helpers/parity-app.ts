@@ -1,4 +1,6 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { newAsyncHttpServer, newHttpHeaders, type AsyncHttpServer, type Request } from "../../lib/index";
+import { makeServer } from "./servers";
 
 type Options = NonNullable<Parameters<typeof newAsyncHttpServer>[0]>;
 type Route = (request: Request) => Promise<unknown>;
@@ -17,11 +19,10 @@ export interface Echo {
 /** A served {@link parityRoutes} with what it saw. */
 export interface ParityApp {
   readonly server: AsyncHttpServer;
-  /** Every request that a callback was given, as `METHOD target`, in order. */
+  /** Every request that a handler was given, as `METHOD target`, in order. */
   readonly ran: string[];
-  /** Every error that a callback threw. */
+  /** Every error that a handler threw. */
   readonly errors: unknown[];
-  close(): Promise<void>;
 }
 
 /** The timeouts of a server on which a test waits for one to run out. */
@@ -29,31 +30,32 @@ export const shortTimeouts: Options = {
   http: { headersTimeout: 150, requestTimeout: 200, keepAliveTimeout: 150, connectionsCheckingInterval: 40 },
 };
 
-const running = new Set<ParityApp>();
-
-/** Closes what a file's tests have started: call it after all of them, so that a failed test holds nothing open. */
-export async function closeParityApps(): Promise<void> {
-  await Promise.all([...running].map((app) => app.close()));
+/** Serves the routes below, or another handler, on a free port until the end of the test. */
+export async function startParityApp(options: Options = {}, handler: Route = parityRoutes): Promise<ParityApp> {
+  const app = makeApp(makeServer, options);
+  await serve(app, handler);
+  return app;
 }
 
-/** Serves the routes below, or another callback, on a free port. */
-export async function startParityApp(options: Options = {}, callback: Route = parityRoutes): Promise<ParityApp> {
-  const ran: string[] = [];
-  const errors: unknown[] = [];
-  const server = newAsyncHttpServer({ onError: (error) => errors.push(error), ...options });
-  await server.listen(0);
-  const served = server.serve((request) => {
-    ran.push(`${request.reqMethod} ${request.url}`);
-    return callback(request);
-  });
-  const close = async (): Promise<void> => {
-    running.delete(app);
-    await server.close();
-    await served;
-  };
-  const app = { server, ran, errors, close };
-  running.add(app);
+/** Serves the routes below for all tests of a file; called outside of them. */
+export function shareParityApp(options: Options = {}): ParityApp {
+  const app = makeApp(newAsyncHttpServer, options);
+  beforeAll(() => serve(app, parityRoutes));
+  afterAll(() => app.server.close());
   return app;
+}
+
+function makeApp(make: (options: Options) => AsyncHttpServer, options: Options): ParityApp {
+  const errors: unknown[] = [];
+  return { server: make({ onError: (error) => errors.push(error), ...options }), ran: [], errors };
+}
+
+async function serve({ server, ran }: ParityApp, handler: Route): Promise<void> {
+  await server.listen(0);
+  void server.serve((request) => {
+    ran.push(`${request.reqMethod} ${request.url}`);
+    return handler(request);
+  });
 }
 
 /** The routes of the server with which `nim-cases.json` was measured: a status, a fixed one, or else the echo. */
@@ -90,11 +92,6 @@ async function answerStatus(request: Request, code: number): Promise<void> {
   if (code < 200 && code !== 101) await request.respond(200, `final after ${code}`);
 }
 
-/** Gives the client time to send what it likes while its request is being answered. */
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
 const routes: Readonly<Record<string, Route>> = {
   "/noheaders": (request) => request.respond(200, "plain body"),
   "/emptyheaders": (request) => request.respond(200, "plain body", newHttpHeaders()),
@@ -111,6 +108,7 @@ const routes: Readonly<Record<string, Route>> = {
   "/raise": () => {
     throw new Error("raised");
   },
+  // The pauses give the client time to send what it likes while its request is handled.
   "/raiselater": async () => {
     await pause(20);
     throw new Error("raised later");

@@ -19,6 +19,9 @@ export type ConnectionState = "open" | "eof" | "reset";
 
 /** Milliseconds for one wait: far more than any takes, also on a busy machine. */
 const deadline = 8_000;
+// A test may take longer than one wait, whose error tells what it waited for.
+jest.setTimeout(20_000);
+
 const connected = new Set<RawClient>();
 
 /** Breaks every connection that a test left open: call it after each test. */

@@ -65,6 +65,35 @@ export async function gone(socket: Socket): Promise<void> {
   await turn();
 }
 
+/** A client that has sent these bytes, a GET unless told, on a connection of its own. */
+export async function send(
+  server: AsyncHttpServer,
+  bytes: string | Uint8Array = get(),
+  ...methods: readonly string[]
+): Promise<RawClient> {
+  const client = await RawClient.connect(server, methods);
+  await client.send(bytes);
+  return client;
+}
+
+/** A request that was accepted, with both its ends. */
+export interface Asked {
+  readonly server: AsyncHttpServer;
+  readonly client: RawClient;
+  readonly request: Request;
+}
+
+/** Sends a request on a connection of its own, and accepts it. */
+export async function askOn(server: AsyncHttpServer, bytes?: string | Uint8Array, ...methods: readonly string[]): Promise<Asked> {
+  const client = await send(server, bytes, ...methods);
+  return { server, client, request: await server.acceptRequest() };
+}
+
+/** The same on a server of its own. */
+export async function ask(bytes?: string | Uint8Array, ...methods: readonly string[]): Promise<Asked> {
+  return askOn(await startServer(), bytes, ...methods);
+}
+
 /** A raw client and the server's end of its connection. */
 export async function connectRaw(
   server: AsyncHttpServer,
@@ -120,15 +149,38 @@ export function deferred(): Deferred {
 
 /** The bytes of a GET with these header lines besides Host. */
 export function get(target = "/", ...lines: readonly string[]): string {
-  return `GET ${target} HTTP/1.1\r\nHost: h\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
+  return requestOf("GET", target, lines, "");
 }
 
 /** The bytes of a POST whose Content-Length is that of the body, unless it is told. */
 export function post(target: string, body: string, length: number = Buffer.byteLength(body)): string {
-  return `POST ${target} HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\n\r\n${body}`;
+  return postLines(target, [`Content-Length: ${length}`], body);
+}
+
+/** The bytes of a POST with these header lines besides Host, which tell how long the body is. */
+export function postLines(target: string, lines: readonly string[], body: string): string {
+  return requestOf("POST", target, lines, body);
+}
+
+function requestOf(method: string, target: string, lines: readonly string[], body: string): string {
+  return `${method} ${target} HTTP/1.1\r\nHost: h\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n${body}`;
 }
 
 /** Answers with the target, and the body behind it. */
 export function echo(request: Request): Promise<void> {
   return request.respond(200, `${String(request.url)}|${request.body}`);
+}
+
+/** What a call threw. */
+export function thrownBy(call: () => unknown): Error {
+  try {
+    call();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("the call was expected to throw");
+}
+
+export async function* pieces(...all: ReadonlyArray<string | Uint8Array>): AsyncGenerator<string | Uint8Array> {
+  yield* all;
 }

@@ -1,5 +1,9 @@
+import type { AsyncHttpServer, Request } from "../../lib/index";
 import type { Echo, ParityApp } from "./parity-app";
 import { headerValues, RawClient, type ConnectionState, type RawReply } from "./raw-client";
+import { get } from "./servers";
+
+// In the titles of tests, "9110" and "9112" are the RFCs of that number.
 
 /** One status, or any one of several where each is right. */
 export type Status = number | readonly number[];
@@ -32,7 +36,15 @@ export interface Outcome {
   readonly errors: readonly unknown[];
 }
 
-const inStep = "GET /in-step HTTP/1.1\r\nHost: h\r\n\r\n";
+/** What follows a method and a target in the simplest request. */
+export const plain = "HTTP/1.1\r\nHost: h\r\n\r\n";
+
+export const chunked = "Transfer-Encoding: chunked";
+
+/** A request that must not be run: the bytes before it end the connection, or it is part of them. */
+export const smuggled = get("/smuggled");
+
+const inStep = get("/in-step");
 
 /** The fields of the request that the echo route answered. */
 export function echoOf(reply: RawReply | undefined): Echo {
@@ -125,14 +137,67 @@ const phrases: Readonly<Record<number, string>> = {
 
 /** An error answer of the library: its status in words, and the word that the connection ends. */
 export function expectErrorAnswer(reply: RawReply | undefined, content?: string): void {
+  const status = expectStatusLine(reply);
+  const text = content ?? status;
+  expect(reply?.body.toString()).toBe(text);
+  expect(headerValues(reply!, "content-type")).toEqual(["text/plain"]);
+  expect(headerValues(reply!, "content-length")).toEqual([String(text.length)]);
+}
+
+/** An error answer to what may have been a HEAD, for all that the library knows: nothing behind the head, nothing on a length. */
+export function expectBareErrorAnswer(reply: RawReply | undefined): void {
+  expectStatusLine(reply);
+  expect(reply?.body.toString()).toBe("");
+  expect([...headerValues(reply!, "content-type"), ...headerValues(reply!, "content-length")]).toEqual([]);
+}
+
+function expectStatusLine(reply: RawReply | undefined): string {
   if (reply === undefined) throw new Error("no answer");
   const status = `${reply.status} ${phrases[reply.status]}`;
-  const text = content ?? status;
-  expect({ line: reply.head.split("\r\n")[0], content: reply.body.toString() }).toEqual({
-    line: `HTTP/1.1 ${status}`,
-    content: text,
-  });
-  expect(headerValues(reply, "content-type")).toEqual(["text/plain"]);
+  expect(reply.head.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
   expect(headerValues(reply, "connection")).toEqual(["close"]);
-  expect(headerValues(reply, "content-length")).toEqual([String(text.length)]);
+  return status;
+}
+
+/** One request is served, and the connection is in step behind it. */
+export async function expectServed(app: ParityApp, send: Exchange["send"], ran: string): Promise<Echo> {
+  const { replies } = await expectExchange(app, { send, statuses: [200], end: "open", ran: [ran] });
+  return echoOf(replies[0]);
+}
+
+/** One error answer, then the end; nothing was run. */
+export async function expectRefused(app: ParityApp, send: Exchange["send"], ...statuses: number[]): Promise<void> {
+  const { replies } = await expectExchange(app, { send, statuses: [statuses], end: "eof", ran: [] });
+  expectErrorAnswer(replies[0]);
+}
+
+/** Sends one request, lets the test answer it, and checks that the connection is in step behind the answer. */
+export async function answered(
+  server: AsyncHttpServer,
+  answer: (request: Request) => Promise<unknown>,
+  method = "GET",
+  version = "HTTP/1.1",
+): Promise<RawReply[]> {
+  const client = await RawClient.connect(server, [method]);
+  const keep = version === "HTTP/1.0" ? "Connection: keep-alive\r\n" : "";
+  await client.send(`${method} /asked ${version}\r\nHost: h\r\n${keep}\r\n`);
+  await answer(await server.acceptRequest());
+  const replies = await client.read(1);
+  await client.send(inStep);
+  const next = await server.acceptRequest();
+  expect(next.url.path).toBe("/in-step");
+  await next.respond(200, "in step");
+  const all = await client.read(2);
+  expect(all).toHaveLength(replies.length + 1);
+  expect(all.at(-1)?.body.toString()).toBe("in step");
+  return replies;
+}
+
+/** What Node adds to every answer; the contract does not fix it. */
+const added = new Set(["date", "connection", "keep-alive"]);
+
+/** Status line and header lines in wire order, without those that Node adds. */
+export function linesOf(reply: RawReply | undefined): string[] {
+  const [status = "", ...lines] = reply?.head.split("\r\n") ?? [];
+  return [status, ...lines.filter((line) => !added.has(line.slice(0, line.indexOf(":")).toLowerCase()))];
 }

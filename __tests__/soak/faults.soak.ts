@@ -1,6 +1,7 @@
 import { newAsyncHttpServer } from "../../lib/index";
 import { several } from "./clients";
-import { breakAnswer, breakRequest, failures, FaultApp, inMidAnswer, inMidRequest, leavings, talk } from "./faults";
+import { breakAnswer, breakRequest, failures, FaultApp, inMidAnswer, inMidRequest, leavings } from "../helpers/faults";
+import { talk } from "../helpers/sockets";
 import { report, size } from "./sizes";
 
 const resets = size("SOAK_RESETS", 500, 500);

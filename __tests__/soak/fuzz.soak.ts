@@ -1,4 +1,4 @@
-import { fuzz } from "./fuzzing";
+import { fuzz } from "../helpers/fuzzing";
 import { report, size } from "./sizes";
 
 const count = size("FUZZ", 10_000, 10_000);

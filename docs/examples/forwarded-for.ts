@@ -7,7 +7,7 @@ const PROXIES = new Set(["127.0.0.1", "::1"]);
 /** The address that the nearest proxy has seen, which is the last that it has added. */
 function clientAddress(request: Request): string {
   if (!PROXIES.has(request.hostname)) return request.hostname;
-  return request.headers.getOrDefault("X-Forwarded-For").elements().at(-1) ?? request.hostname;
+  return request.headers.values("X-Forwarded-For").elements().at(-1) ?? request.hostname;
 }
 
 async function main(): Promise<void> {

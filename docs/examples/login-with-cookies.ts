@@ -5,7 +5,7 @@ import { Http200, Http303, Http403, Http404, newAsyncHttpServer, type Request } 
 const users = new Map<string, string>();
 
 function callback(request: Request): Promise<void> {
-  const cookies = String(request.headers.getOrDefault("Cookie")).split("; ");
+  const cookies = request.headers.getOrDefault("Cookie").split("; ");
   const session = cookies.find((cookie) => cookie.startsWith("session="))?.slice("session=".length) ?? "";
   const route = `${request.reqMethod} ${request.url.path}`;
   if (route === "POST /login") {

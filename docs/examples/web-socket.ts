@@ -11,7 +11,7 @@ function echo(socket: WebSocket): void {
 
 async function callback(request: Request): Promise<void> {
   const { raw, client, head, headers } = request;
-  if (!headers.getOrDefault("Upgrade").contains("websocket")) return request.respond(Http200, "no WebSocket\n");
+  if (!headers.values("Upgrade").contains("websocket")) return request.respond(Http200, "no WebSocket\n");
   sockets.handleUpgrade(raw, client, head, echo);
 }
 

@@ -1,5 +1,4 @@
 import { invalidHeader } from "../errors";
-import { HttpHeaderValues, missing } from "./header-values";
 
 /** How many header lines a request may have; one with more gets 431. */
 export const headerLimit = 10_000;
@@ -12,7 +11,7 @@ export const headerLimit = 10_000;
  * import assert from "node:assert";
  *
  * const cookies: HeaderValue = ["a=1", "b=2"];
- * assert.equal(newHttpHeaders({ "Set-Cookie": cookies }).get("set-cookie", 1), "b=2");
+ * assert.equal(newHttpHeaders({ "Set-Cookie": cookies }).values("set-cookie").at(1), "b=2");
  */
 export type HeaderValue = string | number | readonly (string | number)[];
 
@@ -26,7 +25,7 @@ export type HeaderValue = string | number | readonly (string | number)[];
  * import assert from "node:assert";
  *
  * const forms: HeadersInit[] = [[["Age", 1]], { Age: "1" }, new Map([["age", 1]]), newHttpHeaders({ age: [1] })];
- * for (const form of forms) assert.equal(newHttpHeaders(form).get("age", 0), "1");
+ * for (const form of forms) assert.equal(newHttpHeaders(form).get("age"), "1");
  */
 export type HeadersInit =
   | HttpHeaders
@@ -34,12 +33,12 @@ export type HeadersInit =
   | { readonly [name: string]: HeaderValue | undefined };
 
 /**
- * Header lines by name, whatever the names' letter case.
+ * Header lines by name, whatever the letter case of the name.
  *
  * Names are kept in lower case, or in title case (`Content-Type`) on request, and values as they are. Names keep the
- * order in which they were first added.
+ * order in which they were first added. A failing `expect`, `console.log` and `JSON.stringify` show names and values.
  *
- * Differs from Nim: `[]` and `[]=` are `get` and `set`, and all lines of a request's repeated header are kept.
+ * Differs from Nim: `[]` and `[]=` are `get`, `values` and `set`, and all lines of a request's repeated header are kept.
  *
  * @example
  * import { newHttpHeaders } from "asynchttpserver";
@@ -48,13 +47,15 @@ export type HeadersInit =
  * const headers = newHttpHeaders({ "Content-Type": "text/plain" });
  * headers.add("Set-Cookie", "a=1");
  * headers.add("set-cookie", "b=2");
+ * assert.equal(headers.get("content-type"), "text/plain");
  * assert.deepEqual([...headers], [["content-type", "text/plain"], ["set-cookie", "a=1"], ["set-cookie", "b=2"]]);
  *
  * @see Nim's `httpcore.HttpHeaders`
  */
 export class HttpHeaders implements Iterable<[name: string, value: string]> {
-  /** The values by name, each name in the letter case of these headers. */
-  readonly table: Map<string, string[]> = new Map();
+  /** A request's header lines, name and value in turn, until `table` is needed. */
+  #raw: readonly string[] | undefined;
+  #table: Map<string, string[]> | undefined = undefined;
   readonly #titleCase: boolean;
 
   /**
@@ -66,17 +67,17 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
    */
   constructor(init?: HeadersInit, titleCase = false) {
     this.#titleCase = titleCase;
-    if (init !== undefined) this.#addAll(flattenHeaders(init));
+    this.#raw = init === undefined ? undefined : flattenHeaders(init);
   }
 
   /**
-   * Makes headers from the flat list that Node calls `rawHeaders`.
+   * Makes headers from the flat list that Node calls `rawHeaders`, which must not change any more.
    *
    * @internal
    */
   static fromRaw(rawHeaders: readonly string[]): HttpHeaders {
     const headers = new HttpHeaders();
-    headers.#addAll(rawHeaders);
+    headers.#raw = rawHeaders;
     return headers;
   }
 
@@ -85,56 +86,100 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     return #titleCase in init;
   }
 
+  /** Copies header lines, and adds one line where they do not have its name. @internal */
+  static withDefault(init: HeadersInit, name: string, value: string): HttpHeaders {
+    const titleCase = typeof init === "object" && init !== null && HttpHeaders.is(init) && init.#titleCase;
+    const headers = new HttpHeaders(init, titleCase);
+    if (!headers.hasKey(name)) headers.set(name, value);
+    return headers;
+  }
+
+  /** The values by name, each name in the letter case of these headers. */
+  get table(): Map<string, string[]> {
+    if (this.#table === undefined) {
+      const raw = this.#raw ?? [];
+      this.#table = new Map();
+      this.#raw = undefined;
+      for (let i = 0; i + 1 < raw.length; i += 2) this.#append(raw[i]!, raw[i + 1]!);
+    }
+    return this.#table;
+  }
+
   /**
-   * Gives the values of a name: Nim's `headers[key]` and `headers[key, i]`.
+   * Gives the text of a header: all lines of the name joined by `", "`, those of Cookie by `"; "`.
+   *
+   * Differs from Nim: `headers[key]` fails where there is no such name, and as text it is the first line only.
    *
    * @param key the name, in any letter case
-   * @param i which line, from 0; without it, all of them
-   * @returns the values, which as text are the first; with `i`, that line's value as a string
-   * @throws RangeError `ERR_INVALID_ARGUMENT` if there is no such name or line
+   * @returns the text, or `null` if there is no such name, as with the `Headers` of fetch
    *
    * @example
    * import { newHttpHeaders } from "asynchttpserver";
    * import assert from "node:assert";
    *
    * const headers = newHttpHeaders({ Via: ["1.1 a", "1.1 b"] });
-   * assert.equal(`${headers.get("via")}`, "1.1 a");
-   * assert.equal(headers.get("VIA", 1), "1.1 b");
-   * assert.throws(() => headers.get("host"), { name: "RangeError", code: "ERR_INVALID_ARGUMENT" });
+   * assert.equal(headers.get("via"), "1.1 a, 1.1 b");
+   * assert.equal(headers.get("host"), null);
    *
-   * @see Nim's `httpcore.[]`
+   * @see Nim's `httpcore.[]`; RFC 9110 5.3, RFC 9113 8.2.3
    */
-  get(key: string): HttpHeaderValues;
-  get(key: string, i: number): string;
-  get(key: string, i?: number): HttpHeaderValues | string {
-    const values = this.table.get(this.#fold(key));
-    if (values === undefined) throw missing(`header "${key}"`);
-    if (i === undefined) return new HttpHeaderValues(values);
-    const value = values[i];
-    if (value === undefined) throw missing(`line ${i} of header "${key}", which has ${values.length}`);
-    return value;
+  get(key: string): string | null {
+    const lower = key.toLowerCase();
+    const separator = lower === "cookie" ? "; " : ", ";
+    const raw = this.#raw;
+    if (raw === undefined) return this.table.get(this.#fold(key))?.join(separator) ?? null;
+    // Few are asked for: a search costs less than a table of all.
+    let text: string | null = null;
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      if (!isName(raw[i]!, lower)) continue;
+      text = text === null ? raw[i + 1]! : text + separator + raw[i + 1]!;
+    }
+    return text;
   }
 
   /**
-   * Gives the values of a name, or something else where there is no such name.
+   * Gives the text of a header as `get` does, or something else where there is no such name.
    *
    * @param key the name, in any letter case
-   * @param fallback one value, or one for each line, to give instead; `""` unless told; Nim calls it `default`
-   * @returns the values, which as text are the first
+   * @param fallback what to give instead; `""` unless told; Nim calls it `default`
+   * @returns the text, or the fallback
    *
    * @example
    * import { newHttpHeaders } from "asynchttpserver";
    * import assert from "node:assert";
    *
-   * const headers = newHttpHeaders({ connection: "close" });
-   * assert.equal(headers.getOrDefault("Connection").contains("close"), true);
-   * assert.equal(`${headers.getOrDefault("accept")}`, "");
-   * assert.equal(`${headers.getOrDefault("accept", "text/plain")}`, "text/plain");
+   * const headers = newHttpHeaders({ Accept: "text/html" });
+   * assert.equal(headers.getOrDefault("accept", "text/plain"), "text/html");
+   * assert.equal(headers.getOrDefault("accept-language"), "");
    *
    * @see Nim's `httpcore.getOrDefault`
    */
-  getOrDefault(key: string, fallback: string | Iterable<string> = ""): HttpHeaderValues {
-    return new HttpHeaderValues(this.table.get(this.#fold(key)) ?? fallback);
+  getOrDefault(key: string, fallback = ""): string {
+    return this.get(key) ?? fallback;
+  }
+
+  /**
+   * Gives the values of a name, one for each line: Nim's `HttpHeaderValues`.
+   *
+   * @param key the name, in any letter case
+   * @returns the values; without any where there is no such name
+   *
+   * @example
+   * import { newHttpHeaders } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const headers = newHttpHeaders({ Connection: "keep-alive, Upgrade", Via: ["1.1 a", "1.1 b"] });
+   * assert.equal(headers.values("connection").contains("upgrade"), true);
+   * assert.equal(headers.values("via").at(1), "1.1 b");
+   * assert.equal(headers.values("host").length, 0);
+   *
+   * @see Nim's `httpcore.[]`
+   */
+  values(key: string): HttpHeaderValues {
+    const raw = this.#raw;
+    if (raw === undefined) return new HttpHeaderValues(this.table.get(this.#fold(key)) ?? []);
+    const lower = key.toLowerCase();
+    return new HttpHeaderValues(raw.filter((_, i) => i % 2 === 1 && isName(raw[i - 1]!, lower)));
   }
 
   /**
@@ -174,7 +219,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
    *
    * const headers = newHttpHeaders({ "set-cookie": "a=1" });
    * headers.add("Set-Cookie", "b=2");
-   * assert.deepEqual([...headers.get("set-cookie")], ["a=1", "b=2"]);
+   * assert.deepEqual([...headers.values("set-cookie")], ["a=1", "b=2"]);
    *
    * @see Nim's `httpcore.add`
    */
@@ -232,7 +277,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
    * @see Nim's `httpcore.hasKey`
    */
   hasKey(key: string): boolean {
-    return this.table.has(this.#fold(key));
+    return this.get(key) !== null;
   }
 
   /**
@@ -294,14 +339,36 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     return entries.length === 0 ? "{:}" : `{${entries.join(", ")}}`;
   }
 
-  #addAll(flat: readonly string[]): void {
-    for (let i = 0; i + 1 < flat.length; i += 2) this.#append(flat[i]!, flat[i + 1]!);
+  /** Keeps these headers unequal to a plain object, and Vitest from copying them without their private fields. @internal */
+  get [Symbol.toStringTag](): string {
+    return "HttpHeaders";
+  }
+
+  /**
+   * Gives a record of names and values to `JSON.stringify` and to failing matchers.
+   *
+   * A getter, because Jest calls it on a copy that has the values of getters but no private fields.
+   *
+   * @internal
+   */
+  get toJSON(): () => object {
+    return () => Object.assign(Object.create(shownAs), this.#record()) as object;
+  }
+
+  /** What `console.log` shows. @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](depth: number, options: object, inspect: (value: object, options: object) => string): string {
+    return depth < 0 ? "[HttpHeaders]" : `HttpHeaders ${inspect(this.#record(), options)}`;
+  }
+
+  #record(): { [name: string]: string | string[] } {
+    return Object.fromEntries(Array.from(this.table, ([name, lines]) => [name, lines.length === 1 ? lines[0]! : [...lines]]));
   }
 
   #append(key: string, text: string): void {
     const name = this.#fold(key);
-    const values = this.table.get(name);
-    if (values === undefined) this.table.set(name, [text]);
+    const { table } = this;
+    const values = table.get(name);
+    if (values === undefined) table.set(name, [text]);
     else values.push(text);
   }
 
@@ -310,6 +377,12 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     return this.#titleCase ? lower.replace(/(^|-)[a-z]/g, (start) => start.toUpperCase()) : lower;
   }
 }
+
+/** The prototype of what matchers show: they print the name of the class, and nothing is special about `__proto__`. */
+const shownAs: object = Object.create(null, { constructor: { value: HttpHeaders } }) as object;
+
+// What Jest copies of an object before it shows a difference: without this, the value of every getter.
+Object.defineProperty(HttpHeaders.prototype, Symbol.for("@jest/serializableProperties"), { value: ["toJSON"] });
 
 /**
  * Makes headers, empty or from what is given.
@@ -332,6 +405,126 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
  */
 export function newHttpHeaders(init?: HeadersInit, titleCase = false): HttpHeaders {
   return new HttpHeaders(init, titleCase);
+}
+
+/**
+ * The values of one header name, one for each of its lines; as text it is the first of them.
+ *
+ * Never changes: a later `add` or `set` on the headers does not show in it.
+ *
+ * Differs from Nim: a line is not cut at its commas until `contains` or `elements` asks for it.
+ *
+ * @example
+ * import { newHttpHeaders } from "asynchttpserver";
+ * import assert from "node:assert";
+ *
+ * const values = newHttpHeaders([["Accept", "text/html, text/*"], ["Accept", "image/png"]]).values("accept");
+ * assert.equal(`${values}`, "text/html, text/*");
+ * assert.deepEqual([...values], ["text/html, text/*", "image/png"]);
+ *
+ * @see Nim's `httpcore.HttpHeaderValues`
+ */
+export class HttpHeaderValues implements Iterable<string> {
+  /** One value for each line, in the order of the lines. */
+  readonly lines: readonly string[];
+
+  /**
+   * Keeps the given values.
+   *
+   * @param lines one value, or one for each line
+   */
+  constructor(lines: string | Iterable<string>) {
+    this.lines = typeof lines === "string" ? [lines] : [...lines];
+  }
+
+  /** How many lines there are. */
+  get length(): number {
+    return this.lines.length;
+  }
+
+  /**
+   * Gives the value of one line.
+   *
+   * @param i which line, from 0; a negative one counts from the end
+   * @returns the value, or `undefined` if there is no such line
+   *
+   * @example
+   * import { newHttpHeaders } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const values = newHttpHeaders({ via: ["1.1 a", "1.1 b"] }).values("via");
+   * assert.equal(values.at(-1), "1.1 b");
+   * assert.equal(values.at(2), undefined);
+   */
+  at(i: number): string | undefined {
+    return this.lines.at(i);
+  }
+
+  /**
+   * Says whether a value is among these, whatever its letter case: Nim's `value in headers["Connection"]`.
+   *
+   * Compares with every whole line and with every element of the lines' comma separated lists.
+   *
+   * @param value such as `"upgrade"`
+   * @returns true if a line or an element is equal to it
+   *
+   * @example
+   * import { newHttpHeaders } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const values = newHttpHeaders({ Connection: "keep-alive, Upgrade" }).values("connection");
+   * assert.equal(values.contains("upgrade"), true);
+   * assert.equal(values.contains("up"), false);
+   *
+   * @see Nim's `httpcore.contains`, RFC 9110 5.6.1
+   */
+  contains(value: string): boolean {
+    const wanted = value.toLowerCase();
+    const isWanted = (text: string) => text.toLowerCase() === wanted;
+    return this.lines.some(isWanted) || this.elements().some(isWanted);
+  }
+
+  /**
+   * Cuts the lines into the elements of their comma separated lists.
+   *
+   * A comma within a quoted string does not cut. White space around an element is dropped, as are empty elements.
+   *
+   * @returns the elements of all lines, in order
+   *
+   * @example
+   * import { newHttpHeaders } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const values = newHttpHeaders({ "If-Match": ['"a", "b,c"', 'W/"d"'] }).values("if-match");
+   * assert.deepEqual(values.elements(), ['"a"', '"b,c"', 'W/"d"']);
+   *
+   * @see RFC 9110 5.6.1
+   */
+  elements(): string[] {
+    return this.lines.flatMap(splitList);
+  }
+
+  /** Gives one value for each line, in the order of the lines. */
+  [Symbol.iterator](): IterableIterator<string> {
+    return this.lines[Symbol.iterator]();
+  }
+
+  /**
+   * Gives the value of the first line: Nim's conversion to `string`.
+   *
+   * @returns the first value, or `""` if there is none
+   *
+   * @example
+   * import { newHttpHeaders } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * assert.equal(String(newHttpHeaders({ host: "a.example" }).values("Host")), "a.example");
+   *
+   * @see Nim's `httpcore.toString`
+   */
+  toString(): string {
+    return this.lines[0] ?? "";
+  }
 }
 
 /**
@@ -389,4 +582,34 @@ function notHeaders(value: unknown): TypeError {
 /** The kind of a value that is wrong, not the value: it may be a secret. */
 function kindOf(value: unknown): string {
   return value === null ? "null" : typeof value;
+}
+
+/** Is this the name, given in lower case? */
+function isName(name: string, lower: string): boolean {
+  return name.length === lower.length && (name === lower || name.toLowerCase() === lower);
+}
+
+/** Cuts one line at the commas of its list; see `elements`. */
+function splitList(line: string): string[] {
+  const elements: string[] = [];
+  let inQuotes = false;
+  let start = 0;
+  for (let i = 0; i <= line.length; i++) {
+    const character = line[i];
+    if (inQuotes && character === "\\") i++;
+    else if (character === '"') inQuotes = !inQuotes;
+    if (i < line.length && (inQuotes || character !== ",")) continue;
+    const element = trimBlanks(line, start, i);
+    if (element !== "") elements.push(element);
+    start = i + 1;
+  }
+  return elements;
+}
+
+// RFC 9110 5.6.3: only space and tab are white space here, where `trim` would take U+00A0 as well.
+function trimBlanks(line: string, start: number, end: number): string {
+  const isBlank = (character: string | undefined) => character === " " || character === "\t";
+  while (start < end && isBlank(line[start])) start++;
+  while (end > start && isBlank(line[end - 1])) end--;
+  return line.slice(start, end);
 }

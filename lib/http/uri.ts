@@ -1,3 +1,5 @@
+import { URLSearchParams } from "node:url";
+
 /** What an authority such as `user:password@host:80` is made of. */
 interface Authority {
   readonly username: string;
@@ -23,7 +25,7 @@ const noAuthority: Authority = { username: "", password: "", hostname: "", port:
  *
  * const url = parseUri("/search?q=a%20b#top");
  * assert.equal(url.path, "/search");
- * assert.equal(new URLSearchParams(url.query).get("q"), "a b");
+ * assert.equal(url.searchParams.get("q"), "a b");
  * assert.equal(`${url}`, "/search?q=a%20b#top");
  *
  * @see Nim's `uri.Uri`, RFC 3986 3
@@ -50,6 +52,7 @@ export class Uri {
   /** Whether the authority has a `[`, as in `[::1]:80`. */
   readonly isIpv6: boolean;
   readonly #text: string;
+  #searchParams: URLSearchParams | undefined = undefined;
 
   /**
    * Splits `rest`, which is what stands behind scheme and authority, and keeps `text` for `toString`.
@@ -76,6 +79,21 @@ export class Uri {
     this.opaque = opaque;
     this.isIpv6 = owner.isIpv6;
     this.#text = text;
+  }
+
+  /**
+   * The parameters of the query, decoded.
+   *
+   * Differs from Nim: there it is `decodeQuery(uri.query)`.
+   *
+   * @example
+   * import { parseUri } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * assert.deepEqual(parseUri("/?tag=a&tag=b%20c&x=1+2").searchParams.getAll("tag"), ["a", "b c"]);
+   */
+  get searchParams(): URLSearchParams {
+    return (this.#searchParams ??= new URLSearchParams(this.query));
   }
 
   /**

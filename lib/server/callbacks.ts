@@ -1,5 +1,5 @@
 import { settled, type Exchange } from "../wire/exchange";
-import type { Request } from "../request";
+import { requestOf, type Request } from "../request";
 
 /**
  * Is given a request, and answers it now or later.
@@ -8,49 +8,47 @@ import type { Request } from "../request";
  */
 export type RequestCallback = (request: Request) => unknown;
 
-/** Is told of the error of a callback. */
+/** Is told of the error of whoever got a request. */
 export type Report = (error: unknown, exchange: Exchange) => void;
 
 /** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. */
 export class Callbacks {
   readonly #onError: ((error: unknown, request: Request) => unknown) | undefined;
-  readonly #pulled: Report;
   /** What each failed request has failed with already. */
   readonly #told = new WeakMap<Exchange, unknown>();
 
-  /** @param pulled is told of what fails for a request that was given to no callback */
-  constructor(onError: ((error: unknown, request: Request) => unknown) | undefined, pulled: Report) {
+  constructor(onError: ((error: unknown, request: Request) => unknown) | undefined) {
     this.#onError = onError;
-    this.#pulled = pulled;
   }
 
   /**
-   * Hands a request to a callback; neither throws nor waits.
+   * What an exchange reports its failure to: it ends the exchange, and tells of the same error once only.
    *
-   * @param report is told of the error of a callback where there is no `onError`, or where that one fails
+   * @param tell is given the error where there is no `onError`, or where that one fails
    */
-  run(callback: RequestCallback, exchange: Exchange, report: Report): void {
-    const request = exchange.accept();
-    exchange.report = report;
-    attempt(() => callback(request), (error) => this.fail(exchange, error));
+  reportTo(tell: Report): Report {
+    return (error, exchange) => {
+      exchange.fail();
+      if (isClientsDoing(exchange, error)) return;
+      if (this.#told.has(exchange) && this.#told.get(exchange) === error) return;
+      this.#told.set(exchange, error);
+      if (this.#onError === undefined) return tell(error, exchange);
+      attempt(() => this.#onError!(error, requestOf(exchange)), (second) => tell(second, exchange));
+    };
   }
 
-  /** Counts an error as that of the callback that was given the request; the same one once only. */
-  fail(exchange: Exchange, error: unknown): void {
-    exchange.fail();
-    if (isDeparture(exchange, error)) return;
-    if (this.#told.has(exchange) && this.#told.get(exchange) === error) return;
-    this.#told.set(exchange, error);
-    const report = exchange.report ?? this.#pulled;
-    if (this.#onError === undefined) return report(error, exchange);
-    attempt(() => this.#onError!(error, exchange.request), (second) => report(second, exchange));
+  /** Hands a request to a callback; neither throws nor waits. */
+  run(callback: RequestCallback, exchange: Exchange, report: Report): void {
+    exchange.accept();
+    exchange.report = report;
+    attempt(() => exchange.run(callback, requestOf(exchange)), (error) => report(error, exchange));
   }
 }
 
-/** Is this only the news that the client has left? It may be anything, so asking may fail. */
-function isDeparture(exchange: Exchange, error: unknown): boolean {
+/** Does this error only pass on what the client did? It may be anything, so asking may fail. */
+function isClientsDoing(exchange: Exchange, error: unknown): boolean {
   try {
-    return exchange.isDeparture(error);
+    return exchange.isClientsDoing(error);
   } catch {
     return false;
   }

@@ -1,6 +1,7 @@
 import type * as http from "node:http";
 import type { Socket } from "node:net";
-import { FAREWELL, type Connection } from "../wire/connection";
+import type { Connection } from "../wire/connection";
+import { CLOSE_LINGER_TIME } from "../wire/lingering-close";
 import type { Clients } from "../wire/node-server";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../timers";
 
@@ -66,7 +67,7 @@ export async function endAll(
   for (const connection of connections.values()) connection.close(farewell);
   const timer = setTimeout(() => {
     for (const socket of [...connections.keys(), ...transports]) socket.destroy();
-  }, FAREWELL);
+  }, CLOSE_LINGER_TIME);
   await closed;
   clearTimeout(timer);
 }

@@ -1,8 +1,9 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
+import type { Report } from "./callbacks";
 import { withCode, type Caller } from "../errors";
 import type { Exchange } from "../wire/exchange";
 import { invalid, type WaitOptions } from "../options";
-import type { Request } from "../request";
+import { requestOf, type Request } from "../request";
 import { summary } from "./show-error";
 import { afterLook, clearTimeout, setTimeout } from "../timers";
 
@@ -65,7 +66,7 @@ export class Wait<T> implements Waiter {
 
   picks(exchange: Exchange): boolean {
     try {
-      const answer: unknown = this.#where!(exchange.request);
+      const answer: unknown = this.#where!(requestOf(exchange));
       if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(answer);
       void handled(answer as PromiseLike<unknown>);
       this.#end(invalid(TypeError, "where must return true or false at once, it cannot be async", answer));
@@ -174,14 +175,11 @@ export function handled<T>(given: PromiseLike<T>): Promise<T> {
   return promise;
 }
 
-/** What the pull form gives. */
-export function accept(exchange: Exchange): Request {
-  return exchange.accept();
-}
-
-/** What a step of `for await` gives. */
-export function acceptNext(exchange: Exchange): IteratorResult<Request> {
-  return { done: false, value: exchange.accept() };
+/** Hands a request to a caller, who is told of its failures by `report`. */
+export function accept(exchange: Exchange, report: Report): Request {
+  exchange.accept();
+  exchange.report = report;
+  return requestOf(exchange);
 }
 
 /** The last step of `for await`. */

@@ -1,8 +1,10 @@
-import { normalize, isSource, type Content, type Source } from "../wire/content";
+import { endSoon, reset } from "../wire/lingering-close";
+import { bytesOf, headFirst, Source, toBody, type Body, type Content } from "../wire/response-body";
 import { invalid } from "../options";
-import { bytesOf } from "../wire/pump";
 import type { Request } from "../request";
 import { clearTimeout, setTimeout } from "../timers";
+
+type Pieces = AsyncGenerator<string | Uint8Array, void, undefined>;
 
 /** How many pieces a second a throttled answer goes out in, where that makes pieces of a byte or more. */
 const PIECES_PER_SECOND = 20;
@@ -66,7 +68,7 @@ export async function delay(request: Request, ms: number): Promise<void> {
  */
 export function delayed(content: Content, ms: number): AsyncIterable<string | Uint8Array> {
   checkNumber("ms", ms, 0);
-  return afterwards(normalize(content), ms);
+  return atOnce(wrapped(toBody(content), (body) => afterwards(body, ms)));
 }
 
 /**
@@ -89,7 +91,7 @@ export function delayed(content: Content, ms: number): AsyncIterable<string | Ui
  */
 export function throttled(content: Content, rate: number): AsyncIterable<string | Uint8Array> {
   checkNumber("rate", rate, 1);
-  return slowly(normalize(content), rate);
+  return wrapped(toBody(content), (body) => slowly(body, rate));
 }
 
 /**
@@ -114,7 +116,7 @@ export function throttled(content: Content, rate: number): AsyncIterable<string 
  */
 export function truncated(request: Request, content: Content, bytes: number): AsyncIterable<string | Uint8Array> {
   checkNumber("bytes", bytes, 0);
-  return cutting(request, normalize(content), bytes);
+  return atOnce(wrapped(toBody(content), (body) => cutting(request, body, bytes)));
 }
 
 /**
@@ -132,7 +134,7 @@ export function truncated(request: Request, content: Content, bytes: number): As
  * await server.close();
  */
 export function dropConnection(request: Request): void {
-  request.client.destroySoon();
+  endSoon(request.client);
 }
 
 /**
@@ -151,9 +153,7 @@ export function dropConnection(request: Request): void {
  * await server.close();
  */
 export function resetConnection(request: Request): void {
-  const { client } = request;
-  if ("encrypted" in client || client.remoteAddress === undefined) client.destroy();
-  else client.resetAndDestroy();
+  reset(request.client);
 }
 
 /**
@@ -172,15 +172,15 @@ export function resetConnection(request: Request): void {
  */
 export function respondGarbage(request: Request, garbage: string | ArrayBufferView = GARBAGE): void {
   request.client.write(bytesOf(garbage));
-  request.client.destroySoon();
+  endSoon(request.client);
 }
 
-async function* afterwards(content: string | Buffer | Source, ms: number): Source {
+async function* afterwards(content: Body, ms: number): Pieces {
   await pause(ms);
   yield* piecesOf(content);
 }
 
-async function* slowly(content: string | Buffer | Source, rate: number): Source {
+async function* slowly(content: Body, rate: number): Pieces {
   const size = Math.max(1, Math.floor(rate / PIECES_PER_SECOND));
   for await (const chunk of piecesOf(content)) {
     const bytes = bytesOf(chunk);
@@ -192,7 +192,7 @@ async function* slowly(content: string | Buffer | Source, rate: number): Source 
   }
 }
 
-async function* cutting(request: Request, content: string | Buffer | Source, bytes: number): Source {
+async function* cutting(request: Request, content: Body, bytes: number): Pieces {
   let left = bytes;
   let missing = false;
   for await (const chunk of piecesOf(content)) {
@@ -211,9 +211,40 @@ async function* cutting(request: Request, content: string | Buffer | Source, byt
 }
 
 /** A source has its own end and cleaning up; text and bytes are one piece. */
-async function* piecesOf(content: string | Buffer | Source): Source {
-  if (isSource(content)) yield* content;
-  else yield content;
+async function* piecesOf(content: Body): Pieces {
+  if (!(content instanceof Source)) return yield content;
+  let ended = false;
+  try {
+    for (let step = await content.next(); step.done !== true; step = await content.next()) yield step.value as string;
+    ended = true;
+  } finally {
+    if (!ended) content.release();
+  }
+}
+
+/** Content before which the head goes out, however late the first piece comes. */
+function atOnce<T extends object>(content: T): T {
+  return Object.assign(content, { [headFirst]: true });
+}
+
+/** Content made from other content, which it lets go of even where nobody asks it for a piece. */
+function wrapped(content: Body, pieces: (content: Body) => Pieces): AsyncIterable<string | Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = pieces(content);
+      let started = false;
+      return {
+        next() {
+          started = true;
+          return iterator.next();
+        },
+        return() {
+          if (!started && content instanceof Source) content.release();
+          return iterator.return(undefined);
+        },
+      };
+    },
+  };
 }
 
 function pause(ms: number): Promise<void> {

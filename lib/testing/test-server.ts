@@ -1,7 +1,8 @@
 import { AsyncHttpServer, type TestRules } from "../async-http-server";
 import type { RequestCallback } from "../server/callbacks";
 import type { AsyncHttpServerOptions } from "../options";
-import type { Request } from "../request";
+import { requestOf, type Request } from "../request";
+import type { Exchange } from "../wire/exchange";
 
 const RULES: TestRules = {
   // Jest's own 5 s would end the test without saying what was missing.
@@ -114,7 +115,7 @@ export class TestServer extends AsyncHttpServer {
   }
 
   /** @internal */
-  protected override arrived({ request }: { readonly request: Request }): void {
-    (this.requests as Request[]).push(request);
+  protected override arrived(exchange: Exchange): void {
+    (this.requests as Request[]).push(requestOf(exchange));
   }
 }

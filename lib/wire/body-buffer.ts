@@ -48,6 +48,13 @@ export class BodyBuffer {
     return whole;
   }
 
+  /** A copy of what has arrived so far. */
+  peek(): Buffer {
+    if (this.#whole !== undefined) return Buffer.from(this.#whole.subarray(0, this.length));
+    this.#sealBlock();
+    return Buffer.concat(this.#parts);
+  }
+
   #appendPart(chunk: Buffer): void {
     this.#sealBlock();
     this.#parts.push(chunk);

@@ -1,371 +1,537 @@
+import { AsyncResource } from "node:async_hooks";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { BodyBuffer, emptyBody } from "./body-buffer";
-import { isSource, normalize, release, type Content, type Source } from "./content";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
-import type { Head } from "./request-head";
 import type { HeadersInit } from "../http/headers";
-import type { BodySink, Incoming } from "./incoming-message";
-import type { Outgoing, Sender } from "./server-response";
-import { Departure, pump } from "./pump";
-import { bareHead, cannotBeSent, decideReply, isInterim, type Reply } from "./response-head";
-import { Request, type RequestSource } from "../request";
-import { switchesProtocol } from "./upgrade";
+import { codeToString, reasonPhrase } from "../http/status";
+import { BodyBuffer, emptyBody } from "./body-buffer";
+import type { Connection } from "./connection";
+import { explainAbort, exposeBody, failBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
+import { reset } from "./lingering-close";
+import type { Head } from "./request-head";
+import { Source, SourceWriter, toBody, type Body, type Content } from "./response-body";
+import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type ResponseHead } from "./response-head";
+import { sendHead, sendWhole, writeLastHead } from "./server-response";
+import { REQUEST, RESPONSE, type RequestState, type ResponseState } from "./states";
+import { switchesProtocol, type BytesBehind } from "./upgrade";
+import { WatchedPromise } from "./watched-promise";
 
-/** The connection of an exchange, as far as the exchange needs it. */
-export interface Line {
-  readonly socket: Socket;
-  /** The client's address. */
-  readonly hostname: string;
-  /** More of the body has arrived than is taken unasked: may the reading go on? */
-  mayRead(exchange: Exchange): boolean;
-  /** The last byte of the request has arrived. */
-  requestComplete(exchange: Exchange): void;
-  /** The body is longer than `maxBody`. */
-  bodyTooLong(exchange: Exchange): void;
-  /** It is news to somebody when the client shuts its sending side: the exchange is told by `halfClosed`. */
-  watchEnd(): void;
-  /** More has come of what nobody will read. */
-  discard(): void;
-  /** Something of an answer is still here: the client may leave it lying only so long. */
-  sendsSlowly(): void;
-  /** The answer is with the operating system. */
-  answerFinished(exchange: Exchange): void;
-}
-
-/** Bytes of a body that are taken while nobody waits for requests; then TCP holds the client back. */
+/** Bytes of a body that are read while nobody waits for requests; then TCP holds the client back. */
 const UNASKED_BODY = 65_536;
 
-/** The answer: none yet; status line and headers; a source that is being sent; everything handed to Node. */
-const NONE = 0;
-const HEAD = 1;
-const SENDING = 2;
-const WHOLE = 3;
-
-/** What `respond` returns where there is nothing to wait for: the system took the whole answer at once, or the client is gone. */
+/** What `respond` returns where there is nothing to wait for: the system took the whole response at once, or the client is gone. */
 export const settled = Promise.resolve();
 
 const failureHeaders = { "content-type": "text/plain", connection: "close" };
 
-/** One request on a connection and the answer to it. */
-export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchange> {
-  readonly raw: Incoming;
-  readonly response: Outgoing;
-  readonly line: Line;
-  /** The status with which the library answers instead of handing the request out, or 0. */
-  refusal: number;
-  /** What the refusal says, if not just its status. */
-  refusalText: string | undefined = undefined;
-  /** Has the whole request arrived? */
-  complete: boolean;
+/** One request on a connection and the response to it. */
+export class Exchange implements BodySink, Linked<Exchange> {
+  readonly raw: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: Connection;
+  readonly head: Head;
+  /** Is the request handed out before its body is whole? */
+  readonly streamed: boolean;
+  /** The error with which the library itself answers, where {@link requestState} is `refused`. */
+  refusal: Refusal | undefined = undefined;
   body: Buffer = emptyBody;
-  /** An upgrade request or CONNECT, at which Node has let go of the socket. */
-  upgrades = false;
-  /** Does it stand among the requests that nobody has accepted yet? */
+  /** Of an upgrade request or CONNECT, at which Node has let go of the socket. */
+  bytesBehind: BytesBehind | undefined = undefined;
+  /** The final status that was sent, or 0. */
+  status = 0;
+  /** Was it handed to somebody who answers it? */
+  accepted = false;
+  /** The object that users see; made by `requestOf`. */
+  view: unknown = undefined;
+  /** Reports the failure of whoever got this request; set as it is handed out. */
+  report: ((error: unknown, exchange: Exchange) => void) | undefined = undefined;
+
+  /** Is it among the requests that nobody has accepted yet? */
   queued = false;
   previous: Exchange | undefined = undefined;
   next: Exchange | undefined = undefined;
-  /** Was it handed to whoever answers it? */
-  accepted = false;
-  /** Is told of the error of its callback, where it was given to one. */
-  report: ((error: unknown, exchange: Exchange) => void) | undefined = undefined;
-  /** The final status that was sent, or 0. */
-  status = 0;
-  /** Does the client hold the body back until it is told to go on? */
-  expectsContinue: boolean;
 
   readonly #maxBody: number;
-  readonly #announced: number;
+  #requestState: RequestState;
+  #responseState: ResponseState = "none";
   #buffer: BodyBuffer | undefined = undefined;
-  #answer = NONE;
-  #reply: Reply | undefined = undefined;
-  #gone = false;
-  /** The client was gone, or going, before the answer was whole. */
-  #leaving = false;
-  /** What had been written on the connection when the request was accepted, in bytes. */
-  #writtenBefore = 0;
+  #reading: Promise<Buffer> | undefined = undefined;
+  #gathered: (() => void) | undefined = undefined;
+  #responseHead: ResponseHead | undefined = undefined;
+  #writer: SourceWriter | undefined = undefined;
   #settle: (() => void) | undefined = undefined;
   #abort: AbortController | undefined = undefined;
-  #request: Request | undefined = undefined;
-  #bytesBehind: Buffer | undefined = undefined;
-  #departure: Departure | undefined = undefined;
+  /** The client was gone, or going, before the response was whole. */
+  #leaving = false;
+  #abortError: Error | undefined = undefined;
+  #context: AsyncResource | undefined = undefined;
+  /** What had been written on the connection when an upgrade request was accepted, in bytes. */
+  #writtenBefore = 0;
 
-  constructor(raw: Incoming, response: Outgoing, line: Line, head: Head, maxBody: number, expects: boolean) {
+  constructor(raw: IncomingMessage, response: ServerResponse, connection: Connection, head: Head, options: ExchangeOptions) {
     this.raw = raw;
     this.response = response;
-    this.line = line;
-    this.refusal = head.refusal;
-    this.complete = head.length === 0;
-    this.expectsContinue = expects;
-    this.#maxBody = maxBody;
-    this.#announced = head.length;
-    raw.sink = this;
+    this.connection = connection;
+    this.head = head;
+    this.#maxBody = options.maxBody;
+    this.streamed = options.stream && head.length !== 0 && head.refusal === 0;
+    if (head.refusal !== 0) this.refusal = { status: head.refusal };
+    if (head.refusal !== 0) this.#requestState = "refused";
+    else if (head.length === 0) this.#requestState = "complete";
+    else this.#requestState = options.expectsContinue ? "awaiting-continue" : "receiving";
+    if (this.streamed) this.#streamBody();
+    else receiveBody(raw, this);
+    response.on("finish", () => this.#finish());
+  }
+
+  get socket(): Socket {
+    return this.connection.socket;
+  }
+
+  get requestState(): RequestState {
+    return this.#requestState;
+  }
+
+  get responseState(): ResponseState {
+    return this.#responseState;
+  }
+
+  /** Has the whole request arrived? */
+  get complete(): boolean {
+    return this.#requestState === "complete" || (this.streamed && this.raw.complete);
+  }
+
+  /** Can it be handed out? */
+  get ready(): boolean {
+    return this.#requestState === "complete" || (this.streamed && this.#requestState !== "refused");
   }
 
   /** Bytes of the body so far, and how many were announced (-1: only the end tells). */
   get progress(): { arrived: number; announced: number } {
-    return { arrived: this.#buffer?.length ?? this.body.length, announced: this.#announced };
+    return { arrived: this.#buffer?.length ?? this.body.length, announced: this.head.length };
   }
 
-  /** Does the answer end the connection, by the caller's own header? */
-  get closes(): boolean {
-    return this.#reply?.close === true;
+  /** What has arrived of the body, as one buffer. */
+  get received(): Buffer {
+    return this.#buffer?.peek() ?? this.body;
   }
 
-  /** The bytes that have come behind an upgrade request: taken out of the socket, for whoever takes that over. */
-  get bytesBehind(): Buffer {
-    if (!this.upgrades) return emptyBody;
-    return (this.#bytesBehind ??= (this.line.socket.read() as Buffer | null) ?? emptyBody);
-  }
-
-  /** Puts back into the socket what `bytesBehind` has taken out. */
-  returnBytesBehind(): void {
-    if (this.#bytesBehind !== undefined && this.#bytesBehind.length > 0) this.line.socket.unshift(this.#bytesBehind);
-  }
-
-  /** Is the socket the callback's, because the answer was the last of HTTP on it? */
-  get switched(): boolean {
-    return this.upgrades && switchesProtocol(this.raw.method!, this.status);
-  }
-
-  /** Has the server itself stopped the body from coming, because nobody waits for requests? */
+  /** Has the server itself paused the body, because nobody waits for requests? */
   get heldBack(): boolean {
-    return !this.complete && (this.expectsContinue || (this.#buffer?.length ?? 0) >= UNASKED_BODY);
+    if (this.complete || this.#requestState === "refused") return false;
+    return this.streamed || this.#requestState === "awaiting-continue" || (this.#buffer?.length ?? 0) >= UNASKED_BODY;
   }
 
-  /** Has an answer begun that is not whole? */
+  /** Has a response begun that is not whole? */
   get begun(): boolean {
-    return this.#answer === HEAD || this.#answer === SENDING;
+    return this.#responseState === "starting" || this.#responseState === "head-sent" || this.#responseState === "streaming";
   }
 
-  /** Was the whole answer handed to Node? */
-  get answered(): boolean {
-    return this.#answer === WHOLE;
+  /** Is nothing of a response on the wire, nor of another protocol of a handler that took the socket over at an upgrade? */
+  get unanswered(): boolean {
+    if (this.#responseState !== "none" || this.response.headersSent) return false;
+    return this.bytesBehind === undefined || !this.accepted || this.socket.bytesWritten === this.#writtenBefore;
   }
 
-  /** The request as its user sees it. */
-  get request(): Request {
-    return (this.#request ??= new Request(this));
+  /** Is the response, by the handler's own header, the last one on its connection? */
+  get closes(): boolean {
+    return this.#responseHead?.close === true;
   }
 
-  /** Aborted when the client goes away before the answer is whole. */
+  /** Aborted when the client disconnects before the response is whole. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      this.line.watchEnd();
-      this.#look();
+      this.connection.watchEnd();
+      this.#checkEnd();
       if (this.#leaving) this.#abort.abort();
     }
     return this.#abort.signal;
   }
 
-  /** Hands the request to whoever answers it. */
-  accept(): Request {
+  /** Marks it as handed to somebody who answers it. */
+  accept(): void {
     this.accepted = true;
-    this.#writtenBefore = this.upgrades ? this.line.socket.bytesWritten : 0;
-    return this.request;
+    this.#writtenBefore = this.bytesBehind === undefined ? 0 : this.socket.bytesWritten;
   }
+
+  /**
+   * Remembers the asynchronous context in which Node has emitted the request, for a handler that runs later.
+   *
+   * To be called in the turn of that event.
+   */
+  keepContext(): void {
+    this.#context ??= new AsyncResource("HTTPREQUEST");
+  }
+
+  /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
+  watch<T>(promise: Promise<T>): Promise<T> {
+    // The response left at once.
+    if (promise === settled) return promise;
+    return WatchedPromise.watch(promise, (error) => this.report?.(error, this));
+  }
+
+  /** Runs a handler in the asynchronous context of this request. */
+  run<T>(handler: (argument: T) => unknown, argument: T): unknown {
+    return this.#context === undefined ? handler(argument) : this.#context.runInAsyncScope(handler, undefined, argument);
+  }
+
+  // The request ---------------------------------------------------------------------------------------------------------
 
   /** It is this request's turn and somebody waits for requests: its body is asked for. */
   read(): void {
-    if (this.expectsContinue) {
-      this.expectsContinue = false;
-      this.response.writeContinue();
-    }
-    this.line.socket.resume();
+    this.#continue();
+    resumeBody(this.raw);
   }
 
   data(chunk: Buffer): boolean {
-    if (this.refusal !== 0) {
-      this.line.discard();
-      return true;
-    }
-    const buffer = (this.#buffer ??= new BodyBuffer(this.#announced));
+    if (this.#requestState === "refused") return true;
+    const buffer = (this.#buffer ??= new BodyBuffer(this.head.length));
     if (buffer.length + chunk.length > this.#maxBody) {
       this.#buffer = undefined;
-      this.refusal = 413;
-      this.line.bodyTooLong(this);
+      this.#tooLong();
       return true;
     }
     buffer.append(chunk);
-    return buffer.length < UNASKED_BODY || this.line.mayRead(this);
+    return this.streamed || buffer.length < UNASKED_BODY || this.connection.wantsBody(this);
   }
 
   end(): void {
-    if (this.complete || this.refusal !== 0) return;
-    this.complete = true;
+    if (!this.#advanceRequest("complete")) return;
     if (this.#buffer !== undefined) {
       this.body = this.#buffer.take();
       this.#buffer = undefined;
     }
-    this.line.requestComplete(this);
+    this.#gathered?.();
+    if (!this.streamed) this.connection.advance(this);
   }
 
-  /** Sends an answer; see `Request.respond`. */
-  respond(code: number, given: Content, init: HeadersInit | undefined): Promise<void> {
-    const content = normalize(given);
-    if (isInterim(code)) return this.#respondInterim(code, init);
-    if (this.upgrades && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
-    const size = typeof content === "string" ? Buffer.byteLength(content) : isSource(content) ? -1 : content.length;
-    try {
-      if (this.#answer === HEAD) this.#checkSentHead(code, init);
-      else this.#writeHead(code, init, size);
-    } catch (error) {
-      if (isSource(content)) release(content);
-      throw error;
+  /** Has the library answer this request itself, with an error, when it is its turn. */
+  refuse(refusal: Refusal): void {
+    if (!this.#advanceRequest("refused")) return;
+    this.refusal = refusal;
+    this.#buffer = undefined;
+  }
+
+  /** It is its turn: sends the refusal, where nothing else was sent, and fails what a handler still waits for of the body. */
+  sendRefusal(): void {
+    const { status, text = codeToString(status) } = this.refusal!;
+    // By Node's response, so that an access log has the status, too.
+    const head = { code: status, reason: reasonPhrase(status), fields: ["Content-Type", "text/plain", "Content-Length", String(text.length)] };
+    if (this.#responseState === "none" && !this.response.headersSent) {
+      this.#writeHead({ ...head, hasContent: this.raw.method !== "HEAD", length: text.length, close: true });
+      this.#become("ended");
+      sendWhole(this.response, this.raw.method === "HEAD" ? "" : text);
+      this.connection.limitSending();
+    } else if (this.begun) this.cut();
+    if (!this.streamed) return;
+    this.#abortError = withCode(
+      "ERR_CLIENT_DISCONNECTED",
+      new Error(`the body of ${describe(this)} broke off, and the client got ${this.status}`),
+    );
+    failBody(this.raw, this.#abortError);
+  }
+
+  /** The message as a stream, whole for everybody who reads it. */
+  exposeBody(): IncomingMessage {
+    if (!this.streamed) exposeBody(this.raw);
+    return this.raw;
+  }
+
+  /** @throws Error `ERR_BODY_NOT_READ` before a streamed body was gathered */
+  wholeBody(): Buffer {
+    if (this.#requestState === "complete") return this.body;
+    const problem = `the body of ${describe(this)} was not read: await request.readBody() first, or read request.bodyStream`;
+    throw withCode("ERR_BODY_NOT_READ", new Error(problem));
+  }
+
+  /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
+  gatherBody(): Promise<Buffer> {
+    if (this.#requestState === "complete") return Promise.resolve(this.body);
+    return (this.#reading ??= this.#gather());
+  }
+
+  #streamBody(): void {
+    if (this.#requestState === "awaiting-continue") onFirstRead(this.raw, () => this.#continue());
+    explainAbort(this.raw, (cause) => {
+      const problem = `the client disconnected before the body of ${describe(this)} was whole`;
+      return (this.#abortError = withCode("ERR_CLIENT_DISCONNECTED", new Error(problem, { cause })));
+    });
+  }
+
+  #gather(): Promise<Buffer> {
+    const { raw } = this;
+    if (raw.readableDidRead) return Promise.reject(bodyNotReadable(this, "bodyStream was read already"));
+    if (raw.destroyed) return Promise.reject(raw.errored ?? bodyNotReadable(this, "the client disconnected"));
+    if (this.#responseState !== "none" && !raw.complete) {
+      return Promise.reject(bodyNotReadable(this, `it was answered with ${this.status} before`));
     }
-    if (isSource(content)) return this.#respondWithSource(content);
-    this.#becomeWhole();
-    if (this.#gone) return settled;
-
-    const { hasContent, length } = this.#reply!;
-    if (!hasContent) this.response.sendWhole("", this);
-    // RFC 9112 6.3: what goes beyond the promised length would be read as the next answer.
-    else if (length >= 0 && size > length) this.response.sendWhole(Buffer.from(content as string).subarray(0, length), this);
-    else if (typeof content === "string" && size > content.length) this.response.sendWhole(Buffer.from(content), this);
-    else this.response.sendWhole(content, this);
-    if (hasContent && size < length) this.line.socket.end();
-    return this.#settled();
+    return new Promise((resolve, reject) => {
+      const done = (error?: unknown): void => {
+        raw.removeListener("error", done);
+        this.#gathered = undefined;
+        if (error !== undefined) reject(error as Error);
+        else if (this.#requestState === "refused") reject(bodyTooLong(this, this.#maxBody));
+        else resolve(this.body);
+      };
+      this.#gathered = done;
+      raw.on("error", done);
+      if (this.head.length > this.#maxBody) this.#tooLong();
+      else readBody(raw, this);
+    });
   }
 
-  /** Sends status line and headers; see `Request.sendHeaders`. */
+  #tooLong(): void {
+    this.refuse({ status: 413 });
+    if (!this.streamed) return this.connection.advance(this);
+    if (this.#responseState === "none") void this.respond(413, "413 Request Entity Too Large", failureHeaders);
+    this.#gathered?.();
+  }
+
+  /** Tells a client that waits for it to send the body; never behind a response. */
+  #continue(): void {
+    if (this.#requestState !== "awaiting-continue" || this.#responseState !== "none") return;
+    this.#advanceRequest("receiving");
+    this.response.writeContinue();
+  }
+
+  #advanceRequest(next: RequestState): boolean {
+    if (!REQUEST[this.#requestState].includes(next)) return false;
+    this.#requestState = next;
+    return true;
+  }
+
+  // The response --------------------------------------------------------------------------------------------------------
+
+  /**
+   * Sends a response: normalise, decide, then one branch. What was not sent is released, on every way out.
+   *
+   * See `Request.respond`.
+   */
+  respond(code: number, given: Content, init: HeadersInit | undefined, reason?: string): Promise<void> {
+    const body = toBody(given);
+    const source = body instanceof Source ? body : undefined;
+    let kept = false;
+    try {
+      if (isInterim(code)) return this.#respondInterim(code, init);
+      if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
+      const head = this.#decide(code, init, reason, body);
+      if (!(body instanceof Source)) return this.#respondWhole(head, body);
+      if (!head.hasContent || this.#gone) return this.#respondWhole(head, "");
+      kept = true;
+      return this.#respondWithSource(head, body);
+    } finally {
+      if (!kept) source?.release();
+    }
+  }
+
+  /** Sends status line and header fields; see `Request.sendHeaders`. */
   sendHeaders(init: HeadersInit, code: number): Promise<void> {
     if (isInterim(code)) return this.#respondInterim(code, init);
-    this.#writeHead(code, init, -1);
-    this.#answer = HEAD;
+    this.#checkUnanswered();
+    const head = this.#decideHead(code, init, undefined, -1);
+    this.status = code;
+    this.#responseHead = head;
+    this.#become("head-sent");
     if (this.#gone) return settled;
-    this.line.sendsSlowly();
-    this.response.sendHead();
-    return this.#write("");
+    this.#writeHead(head);
+    this.connection.limitSending();
+    return sendHead(this.response);
   }
 
-  /** The answer is with the operating system. */
-  finish(): void {
-    if (this.#gone) return;
+  /** The response is with the operating system. */
+  #finish(): void {
     this.#settle?.();
-    this.line.answerFinished(this);
+    // Another listener of `server.node` has answered, unless it has ended already.
+    if (this.#become("ended")) this.status = this.response.statusCode;
+    this.connection.responseFinished(this);
   }
 
-  /** The client is gone: nothing of the answer can arrive any more. */
-  leave(): void {
-    this.#gone = true;
+  /** The client disconnected: nothing of the response can arrive any more. */
+  disconnect(): void {
     this.halfClosed();
-    this.#departure?.announce();
+    if (this.#responseState === "starting" || this.#responseState === "streaming") this.#become("aborted");
+    this.#writer?.stop();
     this.#settle?.();
   }
 
-  /** The client shut its sending side. Most that do are going away; one that only has no more to say gets its answer. */
+  /** The client shut its sending side. Most that do are going away; one that only has no more to say gets its response. */
   halfClosed(): void {
-    if (this.#answer === WHOLE) return;
+    if (this.#responseState === "ended" || this.#responseState === "switched") return;
     this.#leaving = true;
     this.#abort?.abort();
   }
 
-  /** Has whoever accepted an upgrade request begun another protocol on its socket, without a response? */
-  get takenOver(): boolean {
-    return this.upgrades && this.accepted && this.#answer === NONE && this.line.socket.bytesWritten > this.#writtenBefore;
-  }
-
-  /** Ends the exchange of a callback that failed: 500 where that is still possible, else the client sees a cut. */
+  /** Ends the exchange of a handler that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
-    if (this.takenOver) this.line.socket.destroy();
-    else if (this.#answer === NONE) void this.respond(500, "500 Internal Server Error", failureHeaders);
+    if (this.unanswered) this.#respondFailure();
     else if (this.begun) this.cut();
+    // A handler that took the socket over at an upgrade has begun another protocol on it.
+    else if (this.#responseState === "none" && !this.response.headersSent) this.socket.destroy();
   }
 
-  /** Is this error only the news that the client has left, as `signal` told it? */
-  isDeparture(error: unknown): boolean {
+  /** Does this error only pass on that the client has disconnected, or was refused? */
+  isClientsDoing(error: unknown): boolean {
     const reason: unknown = this.#abort?.signal.reason;
-    return reason !== undefined && (error === reason || (error as { cause?: unknown } | null)?.cause === reason);
+    let at = error;
+    // A client of the handler's own wraps what it was given: fetch does, and stream.pipeline may.
+    for (let depth = 0; depth < 4 && at !== undefined && at !== null; depth++) {
+      if (at === reason || at === this.#abortError) return true;
+      const { code, cause } = at as { code?: unknown; cause?: unknown };
+      if (this.#requestState === "refused" && (code === "ERR_BODY_TOO_LARGE" || code === "ERR_ALREADY_ANSWERED")) return true;
+      // A pipeline from `bodyStream`.
+      if (this.streamed && this.#gone && code === "ERR_STREAM_PREMATURE_CLOSE") return true;
+      at = cause;
+    }
+    return false;
   }
 
-  /** Cuts an answer that has begun, so that the client cannot take it for whole. */
+  /** Cuts a response that has begun, so that the client cannot take it for whole. */
   cut(): void {
-    const { socket } = this.line;
-    const closeDelimited = this.#reply!.length === -1 && !this.response.chunkedEncoding;
+    const head = this.#responseHead;
+    this.#become("aborted");
     // RFC 9112 6.3: the end of the connection is the end of such content, so only a reset tells that it is missing.
-    if (closeDelimited && this.#reply!.hasContent && isTcp(socket)) socket.resetAndDestroy();
-    else socket.destroy();
+    const closeDelimited = head?.length === -1 && head.hasContent && !this.response.chunkedEncoding;
+    if (closeDelimited) reset(this.socket);
+    else this.socket.destroy();
   }
 
-  #writeHead(code: number, init: HeadersInit | undefined, size: number): void {
-    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status} already`);
+  /** Is the client gone, so that nothing can arrive any more? */
+  get #gone(): boolean {
+    return this.socket.destroyed || this.connection.state === "closed";
+  }
+
+  /** Everything about the response that is decided before a byte of it is written. */
+  #decide(code: number, init: HeadersInit | undefined, reason: string | undefined, body: Body): ResponseHead {
+    if (this.#responseState !== "head-sent") {
+      this.#checkUnanswered();
+      const size = typeof body === "string" ? Buffer.byteLength(body) : body instanceof Source ? -1 : body.length;
+      return this.#decideHead(code, init, reason, size);
+    }
+    if (code !== this.status) throw alreadyAnswered(this, `sendHeaders has sent status ${this.status}, got ${code}`);
+    if (init !== undefined) throw alreadyAnswered(this, "sendHeaders has sent the headers, so respond takes none");
+    return this.#responseHead!;
+  }
+
+  #decideHead(code: number, init: HeadersInit | undefined, reason: string | undefined, size: number): ResponseHead {
     const { raw, response } = this;
     const asked = { method: raw.method!, minor: raw.httpVersionMinor, last: !response.shouldKeepAlive };
-    const reply = decideReply(code, init, size, asked);
-    try {
-      response.writeHead(reply.code, reply.reason, reply.headers);
-    } catch (error) {
-      throw cannotBeSent(error);
-    }
-    this.#reply = reply;
-    this.status = code;
+    return decideHead(code, init, size, asked, reason);
   }
 
-  #checkSentHead(code: number, init: HeadersInit | undefined): void {
-    if (code !== this.status) throw alreadyAnswered(`sendHeaders has sent status ${this.status}, got ${code}`);
-    if (init !== undefined) throw alreadyAnswered("sendHeaders has sent the headers, so respond takes none");
+  #checkUnanswered(): void {
+    if (this.#responseState !== "none") throw alreadyAnswered(this, `it was answered with ${this.status} already`);
+    if (this.response.headersSent) throw alreadyAnswered(this, "another listener of server.node has answered it");
   }
 
   #respondInterim(code: number, init: HeadersInit | undefined): Promise<void> {
-    const head = this.#bareHead(code, init);
+    const head = bareHead(code, init);
+    this.#checkUnanswered();
     // RFC 9110 15.2: no 1xx to an HTTP/1.0 client.
     if (this.#gone || this.raw.httpVersionMinor === 0) return settled;
     return this.#write(head);
   }
 
   async #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
-    const head = this.#bareHead(code, init);
-    this.#becomeWhole();
+    const head = bareHead(code, init);
+    this.#checkUnanswered();
     this.status = code;
-    if (!this.#gone) await this.#write(head);
-    this.finish();
-  }
-
-  /** The head of an answer that is nothing else: an interim one, or the one that ends HTTP on the connection. */
-  #bareHead(code: number, init: HeadersInit | undefined): string {
-    if (this.#answer !== NONE) throw alreadyAnswered(`it was answered with ${this.status}, too late for ${code}`);
-    return bareHead(code, init);
-  }
-
-  async #respondWithSource(source: Source): Promise<void> {
-    this.#answer = SENDING;
-    const { hasContent, length } = this.#reply!;
-    if (this.#gone || !hasContent) release(source);
+    this.#become("switched");
     if (this.#gone) return;
-    let sent = 0;
-    if (hasContent) {
-      this.#departure = new Departure();
-      this.line.sendsSlowly();
-      try {
-        sent = await pump(source, this.response, length, this.#departure);
-      } catch (error) {
-        this.cut();
-        throw error;
-      }
-      this.#departure = undefined;
-      if (this.#gone) return;
-    }
-    this.#becomeWhole();
-    this.response.endFor(this);
-    if (hasContent && sent < length) this.line.socket.end();
-    return this.#settled();
+    await this.#write(head);
+    this.connection.advance(this);
   }
 
-  #becomeWhole(): void {
-    this.#look();
-    this.#answer = WHOLE;
+  #respondWhole(head: ResponseHead, body: string | Buffer): Promise<void> {
+    this.#checkEnd();
+    const headSent = this.#responseState === "head-sent";
+    if (!headSent && !this.#gone) this.#writeHead(head);
+    this.status = head.code;
+    this.#become("ended");
+    if (this.#gone) return settled;
+    const content = head.hasContent ? body : "";
+    const size = typeof content === "string" ? Buffer.byteLength(content) : content.length;
+    const { length } = head;
+    // RFC 9112 6.3: what exceeds the promised length would be read as the next response.
+    if (length >= 0 && size > length) sendWhole(this.response, Buffer.from(content as string).subarray(0, length));
+    else if (typeof content === "string" && size > content.length) sendWhole(this.response, Buffer.from(content));
+    else sendWhole(this.response, content);
+    if (head.hasContent && size < length) this.socket.end();
+    return this.#flushed();
+  }
+
+  async #respondWithSource(head: ResponseHead, source: Source): Promise<void> {
+    const writer = (this.#writer = new SourceWriter(source));
+    const headSent = this.#responseState === "head-sent";
+    if (!headSent) {
+      this.status = head.code;
+      this.#become("starting");
+    }
+    try {
+      if (!headSent) await writer.start();
+    } catch (error) {
+      // Nothing is on the wire yet.
+      if (this.#become("none")) {
+        this.status = 0;
+        this.#respondFailure();
+      }
+      throw error;
+    }
+    if (!this.#become("streaming")) return source.release();
+    let sent: number;
+    try {
+      if (!headSent) this.#writeHead(head);
+      this.connection.limitSending();
+      if (!headSent) void sendHead(this.response);
+      sent = await writer.write(this.response, head.length);
+    } catch (error) {
+      this.cut();
+      throw error;
+    }
+    this.#checkEnd();
+    if (!this.#become("ended")) return;
+    this.response.end();
+    if (sent < head.length) this.socket.end();
+    return this.#flushed();
+  }
+
+  #respondFailure(): void {
+    void this.respond(500, "500 Internal Server Error", failureHeaders);
+  }
+
+  #writeHead(head: ResponseHead): void {
+    const { response } = this;
+    // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
+    if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
+    // What still comes of the body is discarded, and then the connection ends.
+    const early = this.#responseState === "none" && !this.complete;
+    try {
+      if (early) writeLastHead(response, head);
+      else response.writeHead(head.code, head.reason, head.fields);
+    } catch (error) {
+      throw cannotBeSent(error);
+    }
+    this.#responseHead = head;
+    this.status = head.code;
+  }
+
+  #become(next: ResponseState): boolean {
+    if (!RESPONSE[this.#responseState].includes(next)) return false;
+    this.#responseState = next;
+    return true;
   }
 
   /** Has the client shut its sending side while nobody listened for that? */
-  #look(): void {
-    if (this.line.socket.readableEnded) this.halfClosed();
+  #checkEnd(): void {
+    if (this.socket.readableEnded) this.halfClosed();
   }
 
-  #settled(): Promise<void> {
+  /** Settles when all is with the operating system, or the client is gone. */
+  #flushed(): Promise<void> {
     // The system took everything at once, as it nearly always does.
-    if (this.line.socket.writableLength === 0) return settled;
-    this.line.sendsSlowly();
+    if (this.socket.writableLength === 0) return settled;
+    this.connection.limitSending();
     return new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -374,16 +540,32 @@ export class Exchange implements BodySink, RequestSource, Sender, Linked<Exchang
   /** Writes behind all that Node has written for this connection; settles when it is with the system or lost. */
   #write(head: string): Promise<void> {
     return new Promise((resolve) => {
-      this.line.socket.write(head, "latin1", () => resolve());
+      this.socket.write(head, "latin1", () => resolve());
     });
   }
 }
 
-/** Only TCP can be reset; TLS and Unix sockets show a cut by their own means. */
-function isTcp(socket: Socket): boolean {
-  return !("encrypted" in socket) && socket.remoteAddress !== undefined;
+/** What an exchange has to know of its server and of the event that brought it. */
+export interface ExchangeOptions {
+  readonly maxBody: number;
+  readonly stream: boolean;
+  /** Does the client hold the body back until it is told to go on? */
+  readonly expectsContinue: boolean;
 }
 
-function alreadyAnswered(how: string): Error {
-  return withCode("ERR_ALREADY_ANSWERED", new Error(`the request cannot be answered like this: ${how}`));
+function describe({ raw }: Exchange): string {
+  return `${raw.method} ${raw.url}`;
+}
+
+function alreadyAnswered(exchange: Exchange, how: string): Error {
+  return withCode("ERR_ALREADY_ANSWERED", new Error(`${describe(exchange)} cannot be answered like this: ${how}`));
+}
+
+function bodyNotReadable(exchange: Exchange, why: string): Error {
+  return withCode("ERR_BODY_NOT_READABLE", new Error(`the body of ${describe(exchange)} cannot be read: ${why}`));
+}
+
+function bodyTooLong(exchange: Exchange, maxBody: number): RangeError {
+  const problem = `the body of ${describe(exchange)} is longer than maxBody, ${maxBody} bytes: the client got 413`;
+  return withCode("ERR_BODY_TOO_LARGE", new RangeError(problem));
 }

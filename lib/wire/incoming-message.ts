@@ -1,95 +1,148 @@
 import { IncomingMessage } from "node:http";
+import { isUint8Array } from "node:util/types";
 
-/** Where the parser's body chunks go instead of into a stream. */
+/** Where the bytes of a request body go. */
 export interface BodySink {
-  /** The whole body; meaningful once the message is complete. */
-  readonly body: Buffer;
-  /** Takes the next chunk. `false` stops the reading of the connection. */
+  /** What has arrived so far, as one buffer. */
+  readonly received: Buffer;
+  /** Takes the next chunk. `false` pauses the reading; see {@link resumeBody}. */
   data(chunk: Buffer): boolean;
   /** The message is complete. */
   end(): void;
 }
 
-/** Node's own object of all header fields, which it makes when it is first asked for it. */
-const allFields = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, "headers") as Required<PropertyDescriptor>;
+const { nextTick } = process;
 
-/** What Node finds where it looks for an `Expect` that is not there. */
-const noFields = Object.freeze({});
-
-/** What Node's server calls when an answer is finished and nobody has read the request. */
+/** What Node's server calls when a response has finished and nobody has read the request. */
 const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
 
 /**
- * The `http.IncomingMessage` of every request: its body goes to a sink, straight from the parser.
+ * The `http.IncomingMessage` of every request: while it has a sink, its body goes there straight from Node's parser.
  *
  * A stream that nobody reads still costs its whole life: buffering, `'readable'`, `resume`, `'end'`, `'close'`. Here the
- * bytes never enter it. Whoever reads the message as a stream later (`request.raw.pipe(…)`) is given the body again.
+ * bytes stay out of it until somebody wants the message as a stream; from then on both get every byte.
+ *
+ * Relies on this of Node's insides: its parser hands a body to `push`, and its server discards a request that nobody has
+ * read by `_dump`. Where Node makes messages of another class, {@link receiveBody} reads the stream by its public face.
  */
 export class Incoming extends IncomingMessage {
-  /** Set before the first chunk can arrive; a message that Node answers by itself has none and stays a plain stream. */
   sink: BodySink | undefined = undefined;
-  /** An upgrade request with a body on a Node that reads that itself: an ordinary request, and the last on its connection. */
-  declinesUpgrade = false;
-  /**
-   * The next look at the header fields is Node's own: whether there is an `Expect`. For that it would make an object of
-   * all fields, which takes longer than all that this library does.
-   */
-  nodeLooks = false;
-  #reader = false;
+  #exposed = false;
 
   override push(chunk: unknown): boolean {
-    const sink = this.sink;
-    if (sink === undefined) return super.push(chunk);
-    if (chunk !== null) return sink.data(chunk as Buffer);
-    sink.end();
-    if (this.#reader) this.#replay();
-    return false;
+    if (this.sink === undefined) return super.push(chunk);
+    // The sink may run a handler, and that may expose the stream: then this chunk is in it already.
+    const exposed = this.#exposed;
+    let more = false;
+    if (chunk === null) this.sink.end();
+    else more = this.sink.data(toBuffer(chunk));
+    return exposed ? super.push(chunk) && more : more;
   }
 
   override _read(size: number): void {
-    if (this.sink === undefined) return super._read(size);
-    this.#reader = true;
-    if (this.complete) this.#replay();
+    this.expose();
+    super._read(size);
   }
 
-  /** Nothing is left to discard in a message whose body went to the sink. */
+  /** Puts what the sink has into the stream, where all that follows goes, too. */
+  expose(): void {
+    if (this.sink === undefined || this.#exposed) return;
+    this.#exposed = true;
+    const { received } = this.sink;
+    if (received.length > 0) super.push(received);
+    if (this.complete) super.push(null);
+  }
+
+  /** Nothing is left to discard where the body went to the sink alone. */
   _dump(): void {
-    if (this.sink === undefined) dump?.call(this);
-  }
-
-  #replay(): void {
-    const body = this.sink!.body;
-    if (body.length > 0) super.push(body);
-    super.push(null);
+    if (this.listenerCount("end") > 0 || this.listenerCount("close") > 0) this.expose();
+    if (this.sink === undefined || this.#exposed) dump?.call(this);
   }
 }
 
-Object.defineProperty(Incoming.prototype, "headers", {
-  configurable: true,
-  get(this: Incoming): object {
-    const needless = this.nodeLooks && this.sink === undefined && !haveExpect(this.rawHeaders);
-    this.nodeLooks = false;
-    return needless ? noFields : (allFields.get.call(this) as object);
-  },
-  set: allFields.set,
-});
-
-function haveExpect(lines: readonly string[]): boolean {
-  for (let i = 0; i < lines.length; i += 2) {
-    if (lines[i]!.length === 6 && lines[i]!.toLowerCase() === "expect") return true;
-  }
-  return false;
+/**
+ * Hands the body of a message to a sink, and leaves the message readable from its start for everybody else.
+ *
+ * To be called in the turn in which Node emits the request.
+ */
+export function receiveBody(raw: IncomingMessage, sink: BodySink): void {
+  if (raw instanceof Incoming) raw.sink = sink;
+  else readBody(raw, sink);
 }
 
-const streamEnded = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(IncomingMessage.prototype) as object,
-  "readableEnded",
-);
+/** Makes a message, which has arrived whole, readable as a stream by any way, even if its prototype is replaced. */
+export function exposeBody(raw: IncomingMessage): void {
+  if (raw instanceof Incoming) raw.expose();
+}
 
-/** A complete message counts as read to its end; Node's server then lets go of it without listening for `'end'`. */
-Object.defineProperty(Incoming.prototype, "readableEnded", {
-  configurable: true,
-  get(this: Incoming): boolean {
-    return this.sink === undefined ? (streamEnded?.get?.call(this) as boolean) : this.complete;
-  },
-});
+/** Tells, once, when a message is first read as a stream. */
+export function onFirstRead(raw: IncomingMessage, listener: () => void): void {
+  // A property of its own: it outlives a prototype that somebody replaces, as Express does.
+  raw._read = function (this: IncomingMessage, size: number): void {
+    Reflect.deleteProperty(this, "_read");
+    listener();
+    this._read(size);
+  };
+}
+
+/** Gives the error of a message whose client disconnects a message of its own; Node's says "aborted". */
+export function explainAbort(raw: IncomingMessage, explain: (cause: Error) => Error): void {
+  raw._destroy = function (this: IncomingMessage, error: Error | null, callback: (error?: Error | null) => void): void {
+    Reflect.deleteProperty(this, "_destroy");
+    const aborted = error !== null && (error as NodeJS.ErrnoException).code === "ECONNRESET" && !this.complete;
+    this._destroy(aborted ? explain(error) : error, callback);
+  };
+}
+
+/** Fails a message that will never be complete, and leaves its socket to whoever ends that. */
+export function failBody(raw: IncomingMessage, error: Error): void {
+  raw._destroy = function (this: IncomingMessage, _error: Error | null, callback: (error?: Error | null) => void): void {
+    this.aborted = true;
+    this.emit("aborted");
+    // As Node has it: a message on which nobody listens for errors ends no process.
+    nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
+  };
+  raw.destroy(error);
+}
+
+/**
+ * Reads a body through the public face of its stream, then puts it back, so that others can read it as well.
+ *
+ * A sink that pauses the reading goes on with {@link resumeBody}.
+ */
+export function readBody(raw: IncomingMessage, sink: BodySink): void {
+  const read = (): void => {
+    while (raw.readableLength > 0) {
+      const chunk: unknown = raw.read();
+      if (chunk === null) break;
+      if (!sink.data(toBuffer(chunk))) {
+        raw.removeListener("readable", read);
+        raw.once(RESUMED, () => raw.on("readable", read));
+        return;
+      }
+    }
+    // RFC 9112 8 is the parser's: it says so in the turn of the last bytes.
+    if (!raw.complete || raw.readableLength > 0) return;
+    raw.removeListener("readable", read);
+    const { received } = sink;
+    // Before 'end', which Node emits a turn after the last byte was read.
+    if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
+    sink.end();
+  };
+  raw.on("readable", read);
+}
+
+const RESUMED = Symbol("resumed");
+
+/** Goes on with a body after its sink has paused it. */
+export function resumeBody(raw: IncomingMessage): void {
+  raw.emit(RESUMED);
+  raw.socket.resume();
+}
+
+/** Bytes as Node's own kind; other runtimes' messages have chunks of the language's kind. */
+function toBuffer(chunk: unknown): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk;
+  if (isUint8Array(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  return Buffer.from(String(chunk));
+}

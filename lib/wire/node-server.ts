@@ -1,12 +1,13 @@
 import * as http from "node:http";
+import type * as https from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { SecureContextOptions } from "node:tls";
 import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
-import { hasBody, readHead, statusOfParseError } from "./request-head";
 import { Incoming } from "./incoming-message";
-import { Outgoing } from "./server-response";
+import { limitsOf, methodOfRefused, readHead, statusOfParseError, type ParseError } from "./request-head";
+import { needsNoContinue } from "./server-response";
+import { UpgradeDecision } from "./upgrade";
 
 /** Our own defaults for Node's options; the caller's go on top. */
 const DEFAULTS: http.ServerOptions = {
@@ -14,44 +15,50 @@ const DEFAULTS: http.ServerOptions = {
   keepAliveTimeout: 65_000,
   // How exactly Node's own two are kept: 60 s for a head (`headersTimeout`), 300 s for a request (`requestTimeout`).
   connectionsCheckingInterval: 5_000,
+  // TCP keep-alive, as in Go: a client that vanished without a word is noticed, and its descriptor let go of.
+  keepAlive: true,
+  keepAliveInitialDelay: 15_000,
 };
-/** Milliseconds for which a client may leave an answer lying, if `server.node.timeout` does not say. */
+/** Milliseconds for which a client may leave a response unread, if `server.node.timeout` does not say. */
 const SEND_TIMEOUT = 120_000;
 
-/**
- * Since Node 25 the parser reads the body of an upgrade request, too, but drops what came behind it in the same packet;
- * before, it stops at the head, and `Connection` has such a request read once more.
- */
-const READS_UPGRADE_BODIES = Number(process.versions.node.split(".")[0]) >= 25;
-
-/** What this library is built on, whatever the caller says. */
-const FIXED = {
-  // The head is checked in `framing`, where one refusal is like another.
-  requireHostHeader: false,
-  IncomingMessage: Incoming as typeof http.IncomingMessage,
-  ServerResponse: Outgoing as unknown as typeof http.ServerResponse,
-  // What it saves is saved already, and it would keep the bodies from their sinks.
-  optimizeEmptyRequests: false,
-  shouldUpgradeCallback: (raw: http.IncomingMessage) =>
-    !((raw as Incoming).declinesUpgrade = READS_UPGRADE_BODIES && hasBody(raw)),
-};
-
-const OPTIONS = { ...DEFAULTS, ...FIXED };
+/** What a server is made with, as far as it concerns the wire. */
+export interface NodeServerOptions {
+  readonly http?: http.ServerOptions | undefined;
+  readonly tls?: https.ServerOptions | undefined;
+}
 
 /** Makes the server of `node:http`, or of `node:https`, that does the parsing. */
-export function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
-  const options = given === undefined ? OPTIONS : { ...DEFAULTS, ...given, ...FIXED };
+function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: UpgradeDecision): http.Server {
+  const options = {
+    ...DEFAULTS,
+    ...given,
+    // What this library is built on, whatever the caller says. The head is checked in `request-head`, where one refusal
+    // is like another.
+    requireHostHeader: false,
+    IncomingMessage: Incoming as typeof http.IncomingMessage,
+    // A message that is never read as a stream would be no stream at all, for nobody.
+    optimizeEmptyRequests: false,
+    shouldUpgradeCallback(this: http.Server, raw: http.IncomingMessage): boolean {
+      return othersListen(this, "upgrade") || upgrades.shouldUpgrade(raw);
+    },
+  };
   const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
-  // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
+  // Node drops header fields beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
   node.maxHeadersCount = 0;
-  // RFC 9112 9.6: a client that shuts its sending side still reads the answer. Node's own switch for it.
+  // RFC 9112 9.6: a client that shuts its sending side still reads the response. Node's own switch for it.
   return Object.assign(node, { httpAllowHalfOpen: true });
 }
 
 function createSecureServer(options: object): http.Server {
   // Loaded only where it is used, because it costs more than all the rest of the package.
-  const https = require("node:https") as typeof import("node:https");
-  return https.createServer(options) as unknown as http.Server;
+  const { createServer } = require("node:https") as typeof import("node:https");
+  return createServer(options) as unknown as http.Server;
+}
+
+/** Does anybody but this library listen for these events? Its own listener is there from the start. */
+function othersListen(node: http.Server, event: "request" | "upgrade" | "connect"): boolean {
+  return node.listenerCount(event) > 1;
 }
 
 /** Who is connected, kept up to date. */
@@ -62,45 +69,65 @@ export interface Clients {
   readonly transports: ReadonlySet<Socket>;
 }
 
-/** Turns what Node's server tells into the exchanges of connections. */
+/** How bodies are taken. */
+export interface BodyOptions {
+  readonly maxBody: number;
+  readonly stream: boolean;
+}
+
+/** Turns what Node's server emits into the exchanges of connections. */
 export function connectClients(
-  node: http.Server,
-  scheme: "http" | "https",
-  maxBody: number,
-  server: Omit<Acceptor, "attach" | "sendTimeout">,
-): Clients {
+  options: NodeServerOptions,
+  bodies: BodyOptions,
+  server: Omit<Acceptor, "attach" | "sendTimeout" | "bodyTimeout">,
+): Clients & { readonly node: http.Server } {
+  const upgrades = new UpgradeDecision();
+  const node = createNodeServer(options, upgrades);
+  const secure = options.tls !== undefined;
+  const maxHeaderSize = options.http?.maxHeaderSize ?? http.maxHeaderSize;
+  const upgradeLimits = limitsOf(bodies.maxBody, maxHeaderSize);
+  const limits = bodies.stream ? limitsOf(Infinity, maxHeaderSize) : upgradeLimits;
   const connections = new Map<Socket, Connection>();
   const transports = new Set<Socket>();
-  const connected = scheme === "http" ? "connection" : "secureConnection";
+  const connected = secure ? "secureConnection" : "connection";
   // Node's own listener, the only one as yet: a socket that is given back is no new connection to anybody else.
   const [attach] = node.listeners(connected);
-  // Node's own `timeout` would cost every request a timer; here only an answer that does not leave at once gets one.
-  const sendTimeout = (): number => node.timeout || SEND_TIMEOUT;
-  const acceptor: Acceptor = { ...server, attach: (socket) => attach?.call(node, socket), sendTimeout };
+  const acceptor: Acceptor = {
+    ...server,
+    attach: (socket) => attach?.call(node, socket),
+    // Node's own `timeout` would cost every request a timer; here only a response that does not leave at once gets one.
+    sendTimeout: () => node.timeout || SEND_TIMEOUT,
+    bodyTimeout: () => node.requestTimeout,
+  };
 
   const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
-    const head = readHead(raw, maxBody);
-    // Of a server that is being closed, every answer is the last on its connection.
-    if (head.close || (raw as Incoming).declinesUpgrade || !node.listening) response.shouldKeepAlive = false;
-    // Node would end a connection on which it sent no 100; a body that is there already, or none, needs no 100.
-    if (expects) Object.assign(response, { _expect_continue: false });
-    const exchange = new Exchange(raw as Incoming, response as Outgoing, connection, head, maxBody, expects && head.length !== 0);
+    const head = readHead(raw, limits);
+    // Of a server that is being closed, every response is the last on its connection.
+    if (head.close || upgrades.wasDeclined(raw) || !node.listening) response.shouldKeepAlive = false;
+    // A body that is there already, or none, needs no 100.
+    if (expects) needsNoContinue(response);
+    const exchange = new Exchange(raw, response, connection, head, { ...bodies, expectsContinue: expects });
+    // They may replace the prototype of the message before its body comes, as Express does.
+    if (othersListen(node, "request")) exchange.exposeBody();
     connection.receive(exchange, !response.shouldKeepAlive);
   };
 
-  const receiveUpgrade = (raw: http.IncomingMessage, socket: Duplex, bytesBehind: Buffer): void => {
+  const receiveUpgrade = (event: "upgrade" | "connect", raw: http.IncomingMessage, socket: Duplex, behind: Buffer): void => {
     const connection = connections.get(socket as Socket);
+    // As with bare `node:http`: where others listen for upgrades, these are theirs.
+    if (othersListen(node, event)) return connection?.leaveToOthers();
     if (connection === undefined) return void socket.destroy();
-    const head = readHead(raw, maxBody);
-    const response = new Outgoing(raw);
+    const head = readHead(raw, upgradeLimits);
+    const response = new http.ServerResponse(raw);
     response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1 && node.listening;
-    const exchange = new Exchange(raw as Incoming, response, connection, head, maxBody, false);
-    connection.receiveUpgrade(exchange, bytesBehind, !response.shouldKeepAlive);
+    const upgrade = { maxBody: bodies.maxBody, stream: false, expectsContinue: false };
+    const exchange = new Exchange(raw, response, connection, head, upgrade);
+    connection.receiveUpgrade(exchange, behind, !response.shouldKeepAlive);
   };
 
-  // One function for all sockets: an idle connection shall cost no more than Node's own.
+  // One function for all sockets: an idle connection costs no more than Node's own.
   function onClose(this: Socket): void {
     connections.get(this)?.closed();
     connections.delete(this);
@@ -112,7 +139,7 @@ export function connectClients(
     connections.set(socket, new Connection(socket, acceptor));
     socket.on("close", onClose);
   });
-  if (scheme === "https") {
+  if (secure) {
     node.on("connection", (socket: Socket) => {
       transports.add(socket);
       socket.once("close", () => transports.delete(socket));
@@ -121,18 +148,18 @@ export function connectClients(
   node.on("request", (raw, response) => receive(raw, response, false));
   node.on("checkContinue", (raw, response) => receive(raw, response, true));
   node.on("checkExpectation", (raw, response) => receive(raw, response, false));
-  node.on("upgrade", receiveUpgrade);
-  node.on("connect", receiveUpgrade);
-  node.on("clientError", (error, socket) => {
+  node.on("upgrade", (raw, socket, behind) => receiveUpgrade("upgrade", raw, socket, behind));
+  node.on("connect", (raw, socket, behind) => receiveUpgrade("connect", raw, socket, behind));
+  node.on("clientError", (error: ParseError, socket) => {
     const connection = connections.get(socket as Socket);
-    if (connection === undefined) socket.destroy();
-    else {
-      const { code, rawPacket } = error as NodeJS.ErrnoException & { rawPacket?: unknown };
-      connection.fail(statusOfParseError(error), code === "HPE_INVALID_EOF_STATE", rawPacket);
-    }
+    if (connection === undefined) return void socket.destroy();
+    const isFirst = error.rawPacket?.length === (socket as Socket).bytesRead;
+    const mayBeHead = methodOfRefused(error, isFirst) === undefined;
+    const refusal = { status: statusOfParseError(error, limits, isFirst), mayBeHead };
+    connection.fail(refusal, error.code === "HPE_INVALID_EOF_STATE", error.rawPacket);
   });
   node.on("timeout", (socket) => connections.get(socket)?.silent());
   // An accept that fails, as with EMFILE, ends that connection, not the process.
   node.on("error", () => {});
-  return { connections, transports };
+  return { node, connections, transports };
 }

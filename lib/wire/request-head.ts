@@ -1,8 +1,23 @@
 import type { IncomingMessage } from "node:http";
+import { isIPv6 } from "node:net";
 import { headerLimit } from "../http/headers";
 
-/** RFC 9112 3: the longest request line that is taken, in bytes without its CRLF; Nim's limit. */
-export const REQUEST_LINE_LIMIT = 8192;
+/** RFC 9112 3: the longest request line that is accepted, in bytes without its CRLF; Nim's limit. */
+const REQUEST_LINE_LIMIT = 8192;
+/** Node's own limit of a whole head, in bytes, where nobody raised it. */
+const HEAD_LIMIT = 16_384;
+
+/** What bounds the requests of a server, in bytes. */
+export interface Limits {
+  /** The request line, without its CRLF. */
+  readonly requestLine: number;
+  readonly body: number;
+}
+
+/** A raised limit of the whole head is one of the request line, too: it is what a long query needs. */
+export function limitsOf(maxBody: number, maxHeaderSize: number): Limits {
+  return { requestLine: maxHeaderSize > HEAD_LIMIT ? maxHeaderSize : REQUEST_LINE_LIMIT, body: maxBody };
+}
 
 /** What the head of a request says about its frame. */
 export interface Head {
@@ -14,11 +29,17 @@ export interface Head {
   close: boolean;
 }
 
-/** RFC 9110 7.2 with RFC 3986 3.2.2: uri-host [ ":" port ]; empty where the target has no authority. */
+/**
+ * RFC 9110 7.2 with RFC 3986 3.2.2: uri-host [ ":" port ]; empty where the target has no authority.
+ *
+ * The groups are an IPv6 address and the port.
+ */
 const HOST =
-  /^(?:\[(?:[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z\-._~%]+)?|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?$/;
-/** RFC 9112 3.2.2: absolute-form, as far as it takes to tell it from what is no target at all. */
-const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.\-]*:\/\//;
+  /^(?:\[(?:([0-9A-Fa-f:.]+)(?:%25[0-9A-Za-z\-._~%]+)?|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::([0-9]*))?$/;
+/** RFC 9112 3.2.2: absolute-form, and its authority. */
+const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.\-]*:\/\/([^/?#]*)/;
+/** RFC 9112 5: the start of a header field. */
+const FIELD_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:/;
 /** RFC 9112 3.2.3: authority-form, host and port. */
 const AUTHORITY_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:[\]]+):[0-9]+$/;
 
@@ -27,7 +48,7 @@ const AUTHORITY_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:[\]]+):[0-9]+$/;
  *
  * One pass over the header lines; the length of a name decides whether it is looked at.
  */
-export function readHead(raw: IncomingMessage, maxBody: number): Head {
+export function readHead(raw: IncomingMessage, limits: Limits): Head {
   const head: Head = { refusal: 0, length: 0, close: false };
   const lines = raw.rawHeaders;
   const minor = raw.httpVersionMinor;
@@ -64,7 +85,7 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
 
   // The parser says 0.9 where the request line has no version at all.
   if (raw.httpVersionMajor !== 1 || minor > 1) head.refusal = raw.httpVersionMajor === 0 ? 400 : 505;
-  else if (raw.method!.length + raw.url!.length + " HTTP/1.1".length + 1 > REQUEST_LINE_LIMIT) head.refusal = 414;
+  else if (raw.method!.length + raw.url!.length + " HTTP/1.1".length + 1 > limits.requestLine) head.refusal = 414;
   else if (lines.length > headerLimit * 2) head.refusal = 431;
   // RFC 9112 3.2: 400 to a 1.1 request without Host, and to any with more than one Host line or an invalid one.
   else if (hosts > 1 || !hostValid || (hosts === 0 && minor === 1)) head.refusal = 400;
@@ -72,7 +93,7 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
   else if (coding !== undefined) {
     head.refusal = refuseCoding(coding, minor);
     head.length = -1;
-  } else if (head.length > maxBody) head.refusal = 413;
+  } else if (head.length > limits.body) head.refusal = 413;
   // RFC 9110 9.3.6: CONNECT has no content; what comes behind it belongs to the tunnel.
   if (raw.method === "CONNECT" && head.length !== 0 && head.refusal === 0) head.refusal = 400;
   // RFC 9110 10.1.1: an expectation that cannot be met is refused, and in HTTP/1.0 there are none.
@@ -80,9 +101,11 @@ export function readHead(raw: IncomingMessage, maxBody: number): Head {
   return head;
 }
 
+const unlimited: Limits = { requestLine: Infinity, body: Infinity };
+
 /** RFC 9112 6.3: does a body follow the head of this request? */
 export function hasBody(raw: IncomingMessage): boolean {
-  return readHead(raw, Infinity).length !== 0;
+  return readHead(raw, unlimited).length !== 0;
 }
 
 /** The latest that was valid: clients ask for the same one again and again. */
@@ -90,9 +113,17 @@ let knownHost = "";
 
 function isHost(value: string): boolean {
   if (value === knownHost) return true;
-  const valid = HOST.test(value);
+  const valid = isAuthority(value);
   if (valid) knownHost = value;
   return valid;
+}
+
+/** RFC 3986 3.2, without the user information that RFC 9110 4.2.4 forbids; a port that TCP does not have is none. */
+function isAuthority(value: string): boolean {
+  const parts = HOST.exec(value);
+  if (parts === null) return false;
+  const [, address, port = ""] = parts;
+  return (address === undefined || isIPv6(address)) && Number(port) <= 65_535;
 }
 
 /** RFC 9110 5.1: field names are case-insensitive; the two usual spellings need no folding. */
@@ -127,25 +158,32 @@ function refuseCoding(coding: string, minor: number): number {
 
 function isTarget(method: string, target: string): boolean {
   if (method === "CONNECT") return AUTHORITY_FORM.test(target);
-  return target.charCodeAt(0) === 0x2f || target === "*" || ABSOLUTE_FORM.test(target);
+  if (target.charCodeAt(0) === 0x2f || target === "*") return true;
+  const authority = ABSOLUTE_FORM.exec(target)?.[1];
+  // RFC 9110 4.2.1: an http or https URI with an empty host is invalid; other schemes have no rules of their own here.
+  return authority !== undefined && authority !== "" && !authority.startsWith(":") && isAuthority(authority);
 }
 
-/** As much of Node's parse error as decides the answer. */
-interface ParseError extends Error {
+/** As much of Node's parse error as decides the response. */
+export interface ParseError extends Error {
   code?: string;
   reason?: string;
   rawPacket?: Buffer;
   bytesParsed?: number;
 }
 
-/** The status that answers bytes which Node's parser could not read. */
-export function statusOfParseError(error: ParseError): number {
+/**
+ * The status that answers bytes which Node's parser could not read.
+ *
+ * @param isFirst whether nothing came on the connection before the packet with these bytes
+ */
+export function statusOfParseError(error: ParseError, limits: Limits, isFirst: boolean): number {
   switch (error.code) {
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return 408;
     case "HPE_HEADER_OVERFLOW":
       // RFC 9112 3: a request line that is too long is 414, header lines are 431.
-      return endsInRequestLine(parsedPart(error)) ? 414 : 431;
+      return endsInRequestLine(error) || (refusedLine(error, isFirst) ?? "").length > limits.requestLine ? 414 : 431;
     case "HPE_INVALID_METHOD":
       // RFC 9110 9.1: 501 for a method that is not known, 400 for what is no request line.
       return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ \S+ HTTP\/1\.[01]\r/.test(brokenLine(error)) ? 501 : 400;
@@ -158,14 +196,46 @@ export function statusOfParseError(error: ParseError): number {
   }
 }
 
+/**
+ * The method of the request whose head the parser could not read, where the packet shows it beyond doubt.
+ *
+ * A packet that may begin within a head shows nothing: what looks like a request line may be the end of one.
+ *
+ * @param isFirst whether nothing came on the connection before this packet
+ * @returns the method, or `undefined` where it may be HEAD for all that is known
+ */
+export function methodOfRefused(error: ParseError, isFirst: boolean): string | undefined {
+  const line = refusedLine(error, isFirst) ?? "";
+  const method = /^\S*/.exec(line)![0];
+  const upper = method.toUpperCase();
+  // Where a body ends without a line end, its last bytes stand in front of the method. A packet may end within a method.
+  return upper.endsWith("HEAD") || (method === line && "HEAD".startsWith(upper)) ? undefined : method;
+}
+
 /** Do these bytes, the latest of a head, end within its request line? Of what came in earlier packets nothing is known. */
-function endsInRequestLine(bytes: string): boolean {
+function endsInRequestLine(error: ParseError): boolean {
+  const bytes = error.rawPacket?.toString("latin1", 0, error.bytesParsed) ?? "";
   const lineStart = bytes.lastIndexOf("\n") + 1;
   return /^[A-Z-]+ /.test(bytes.slice(lineStart)) && /^\s*$|\r\n\r\n$/.test(bytes.slice(0, lineStart));
 }
 
-function parsedPart(error: ParseError): string {
-  return error.rawPacket?.toString("latin1", 0, error.bytesParsed) ?? "";
+/**
+ * The request line of the head that the parser could not read, if the packet has all that came of this head.
+ *
+ * @param isFirst whether nothing came on the connection before this packet
+ */
+function refusedLine(error: ParseError, isFirst: boolean): string | undefined {
+  const packet = error.rawPacket?.toString("latin1") ?? "";
+  const at = Math.min(error.bytesParsed ?? 0, packet.length);
+  // The end of the head before this one, or something in a body that looks the same.
+  const before = packet.lastIndexOf("\r\n\r\n", at - "\r\n\r\n".length - 1);
+  if (before === -1 && !isFirst) return undefined;
+  // RFC 9112 2.2: empty lines before a request line are skipped.
+  const start = before === -1 ? packet.search(/[^\r\n]|$/) : before + "\r\n\r\n".length;
+  const lineEnd = packet.indexOf("\r\n", start);
+  const line = packet.slice(start, lineEnd === -1 ? undefined : lineEnd);
+  const fields = lineEnd === -1 ? [] : packet.slice(lineEnd + 2, at).replace(/\r\n\r\n$/, "\r\n").split("\r\n").slice(0, -1);
+  return fields.every((field) => FIELD_LINE.test(field)) ? line : undefined;
 }
 
 /** The line in which the parser stopped, as far as it arrived in the same packet. */

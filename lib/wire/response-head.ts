@@ -7,36 +7,52 @@ import { asksToClose, elementsOf } from "./request-head";
 /** Taken when the module loads: a test may replace the global one. */
 const Clock = Date;
 
-/** What has to be known of a request to frame the answer to it. */
+/** What has to be known of a request to frame the response to it. */
 export interface Asked {
   readonly method: string;
   /** 0 for HTTP/1.0, 1 for HTTP/1.1. */
   readonly minor: number;
-  /** Will the connection end with this answer, whatever it says? */
+  /** Will the connection end with this response, whatever it says? */
   readonly last: boolean;
 }
 
-/** Everything about an answer that is decided before a byte of it is written. */
-export interface Reply {
+/** Everything about a response that is decided before a byte of it is written. */
+export interface ResponseHead {
   readonly code: number;
   readonly reason: string;
   /** Flat: name, value, name, value, … */
-  readonly headers: string[];
+  readonly fields: string[];
   /** Does the content go on the wire? */
   readonly hasContent: boolean;
-  /** The Content-Length that was sent, or -1: chunked, or until the connection closes. */
+  /** The Content-Length that is sent, or -1: chunked, or until the connection closes. */
   readonly length: number;
-  /** Does the caller end the connection with this answer? */
+  /** Does the handler end the connection with this response? */
   readonly close: boolean;
 }
 
+/** An error with which the library itself answers a request, and ends its connection. */
+export interface Refusal {
+  readonly status: number;
+  /** The content, ASCII; by default status code and phrase. */
+  readonly text?: string;
+  /** May it be a HEAD whose head the parser could not read? */
+  readonly mayBeHead?: boolean;
+}
+
 /**
- * Decides status line, header lines and framing of a final answer.
+ * Decides status line, header fields and framing of a final response.
  *
  * @param length bytes of the content, or -1 where only its end tells
+ * @param reason the reason phrase; by default that of the status
  * @throws RangeError `ERR_INVALID_STATUS`, TypeError `ERR_INVALID_HEADER`; nothing is written then
  */
-export function decideReply(code: number, init: HeadersInit | undefined, length: number, asked: Asked): Reply {
+export function decideHead(
+  code: number,
+  init: HeadersInit | undefined,
+  length: number,
+  asked: Asked,
+  reason?: string,
+): ResponseHead {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
   const framing = takeFraming(headers);
@@ -58,9 +74,11 @@ export function decideReply(code: number, init: HeadersInit | undefined, length:
   const { connection } = framing;
   if (connection !== undefined) headers.push("connection", asked.last ? closing(connection) : connection);
   const close = connection !== undefined && asksToClose(connection);
-  // Node checks them as well, but of some it has remembered something by then, which another answer would inherit.
-  if (bare || connection !== undefined) for (let i = 0; i < headers.length; i += 2) checkLine(headers[i]!, headers[i + 1]!);
-  return { code, reason: reasonPhrase(code), headers, hasContent, length: sent, close };
+  // Node checks them as well, but of some it has remembered something by then, which another response would inherit;
+  // and the head of a source goes to Node only when its first chunk is there.
+  const early = bare || connection !== undefined || length === -1;
+  if (early) for (let i = 0; i < headers.length; i += 2) checkField(headers[i]!, headers[i + 1]!);
+  return { code, reason: reason ?? reasonPhrase(code), fields: headers, hasContent, length: sent, close };
 }
 
 /** Is this status an interim one, after which the request still waits for its answer? 101 is final. */
@@ -74,7 +92,7 @@ export function bareHead(code: number, init: HeadersInit | undefined): string {
   const headers = init === undefined ? [] : flattenHeaders(init);
   let head = `HTTP/1.1 ${code} ${reasonPhrase(code)}\r\n`;
   for (let i = 0; i < headers.length; i += 2) {
-    checkLine(headers[i]!, headers[i + 1]!);
+    checkField(headers[i]!, headers[i + 1]!);
     // RFC 9110 8.6, RFC 9112 6.1: neither of them where there can be no content.
     if (/^(?:content-length|transfer-encoding)$/i.test(headers[i]!)) continue;
     head += `${headers[i]}: ${headers[i + 1]}\r\n`;
@@ -83,15 +101,18 @@ export function bareHead(code: number, init: HeadersInit | undefined): string {
 }
 
 /**
- * The one error answer with which the library itself ends a connection.
+ * The bytes of a refusal.
  *
- * @param content ASCII
- * @param toHead without content, as the answer to HEAD must be (RFC 9110 9.3.2)
+ * Where the method is not known, nothing is said of a length: that suits HEAD, and to any other method the end of the
+ * connection then is the end of empty content (RFC 9112 6.3).
+ *
+ * @param toHead without content, as the response to HEAD must be (RFC 9110 9.3.2)
  */
-export function errorAnswer(code: number, content: string, toHead: boolean): string {
+export function refusalResponse({ status, text = codeToString(status), mayBeHead }: Refusal, toHead: boolean): string {
+  const framing = mayBeHead === true ? "" : `Content-Type: text/plain\r\nContent-Length: ${text.length}\r\n`;
   return (
-    `HTTP/1.1 ${codeToString(code)}\r\nContent-Type: text/plain\r\nContent-Length: ${content.length}\r\n` +
-    `Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n${toHead ? "" : content}`
+    `HTTP/1.1 ${codeToString(status)}\r\n${framing}Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n` +
+    (toHead || mayBeHead === true ? "" : text)
   );
 }
 
@@ -100,7 +121,7 @@ export function cannotBeSent(cause: unknown): TypeError {
   return invalidHeader(`the header cannot be sent: ${(cause as Error).message}`, cause);
 }
 
-function checkLine(name: string, value: string): void {
+function checkField(name: string, value: string): void {
   try {
     validateHeaderName(name);
     validateHeaderValue(name, value);

@@ -1,0 +1,228 @@
+import type { ServerResponse } from "node:http";
+import type { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+import { types } from "node:util";
+import { withCode } from "../errors";
+import { clearTimeout, setTimeout } from "../timers";
+
+/**
+ * What a response can carry: text (sent as UTF-8), bytes, or a source that yields either as it goes.
+ *
+ * A source belongs to the library from the moment it is handed over: it is read to its end, or let go of where its content
+ * is not needed or not wanted any more. Letting go destroys a stream, cancels a web stream and runs a generator's `finally`.
+ *
+ * @example
+ * import { newAsyncHttpServer, Http200, type Content } from "asynchttpserver";
+ * import assert from "node:assert";
+ *
+ * const server = newAsyncHttpServer();
+ * const contents: Content[] = ["text", new Uint8Array([0x68, 0x69]), (async function* () { yield "piece by piece"; })()];
+ * await server.listen(0);
+ * void server.serve((request) => request.respond(Http200, contents.shift()));
+ * assert.equal(await (await fetch(server.url)).text(), "text");
+ * assert.equal(await (await fetch(server.url)).text(), "hi");
+ * assert.equal(await (await fetch(server.url)).text(), "piece by piece");
+ * await server.close();
+ */
+export type Content =
+  | string
+  | ArrayBufferView
+  | ArrayBuffer
+  | Readable
+  | ReadableStream
+  | AsyncIterable<string | Uint8Array>;
+
+/** Content in the forms that are left: text, bytes, or a source. */
+export type Body = string | Buffer | Source;
+
+/** Milliseconds for which the head of a response waits for the first chunk of its source. */
+const HEAD_WAIT = 100;
+
+/** A source with this property set to true gets its head on the wire before its first chunk. */
+export const headFirst = Symbol("asynchttpserver.headFirst");
+
+/**
+ * A stream or async iterable that was handed over.
+ *
+ * It is read once, or released. Its errors end no process, whether anybody reads it or not.
+ */
+export class Source {
+  /** Does the head go out without waiting for the first chunk? */
+  readonly headFirst: boolean;
+  readonly #given: AsyncIterable<unknown>;
+  #iterator: AsyncIterator<unknown> | undefined = undefined;
+
+  constructor(given: AsyncIterable<unknown>) {
+    this.#given = given;
+    this.headFirst = (given as { [headFirst]?: boolean })[headFirst] === true;
+    // A stream can fail long before it is read.
+    const { on } = given as Partial<Readable>;
+    if (typeof on === "function") (given as Readable).on("error", ignore);
+  }
+
+  /** Asks for the next chunk. */
+  next(): Promise<IteratorResult<unknown>> {
+    this.#iterator ??= iterate(this.#given);
+    // A source that is written by hand may give no promise.
+    return Promise.resolve(this.#iterator.next());
+  }
+
+  /** Lets go of what will not be read to its end. Never fails, and never waits. */
+  release(): void {
+    try {
+      const { destroy } = this.#given as Partial<Readable>;
+      if (typeof destroy === "function") (this.#given as Readable).destroy();
+      // A generator that never started runs no `finally`: it has not come to its `try` yet.
+      else if (this.#iterator === undefined && types.isGeneratorObject(this.#given)) this.next().then(undefined, ignore);
+      const iterator = (this.#iterator ??= iterate(this.#given));
+      Promise.resolve(iterator.return?.()).then(undefined, ignore);
+    } catch {
+      // A web stream that somebody else is reading is theirs to end.
+    }
+  }
+}
+
+/** Starts to read a source. A web stream is read by its reader, whose `cancel` need not wait for a pending read. */
+function iterate(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  const { getReader } = source as Partial<ReadableStream>;
+  if (typeof getReader !== "function") return source[Symbol.asyncIterator]();
+  const reader = (source as ReadableStream).getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    return: () => reader.cancel().then(() => ({ done: true, value: undefined })),
+  };
+}
+
+/**
+ * Reduces content to text, bytes or a source; realm-safe, so that a test environment's own `Uint8Array` will do.
+ *
+ * @throws TypeError `ERR_INVALID_ARGUMENT` for anything else
+ */
+export function toBody(content: unknown): Body {
+  if (typeof content === "string") return content;
+  if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  if (types.isAnyArrayBuffer(content)) return Buffer.from(content);
+  if (typeof content === "object" && content !== null) {
+    if (Symbol.asyncIterator in content) return new Source(content as AsyncIterable<unknown>);
+    // jsdom's and older web streams have a reader only.
+    if (typeof (content as Partial<ReadableStream>).getReader === "function") return new Source(content as ReadableStream);
+  }
+  throw withCode(
+    "ERR_INVALID_ARGUMENT",
+    new TypeError(
+      "the content must be a string, bytes, a stream or an async iterable (an object wants JSON.stringify first), " +
+        `got ${content === null ? "null" : typeof content}`,
+    ),
+  );
+}
+
+/** A chunk of a source, as bytes. */
+export function bytesOf(chunk: unknown): Buffer {
+  const bytes = toBody(chunk);
+  if (typeof bytes === "string") return Buffer.from(bytes);
+  if (!(bytes instanceof Source)) return bytes;
+  bytes.release();
+  throw withCode("ERR_INVALID_ARGUMENT", new TypeError("a source of content must yield strings or bytes, got another source"));
+}
+
+/** Wakes a {@link SourceWriter} when its client disconnects, whatever it is waiting for. */
+class Disconnection {
+  happened = false;
+  #wake: (() => void) | undefined = undefined;
+
+  announce(): void {
+    this.happened = true;
+    this.#wake?.();
+  }
+
+  /** Settles as the promise does, or with `undefined` when the client disconnects first; keeps nothing afterwards. */
+  before<T>(promise: PromiseLike<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#wake = () => resolve(undefined);
+      if (this.happened) resolve(undefined);
+      promise.then(resolve, reject);
+    });
+  }
+}
+
+/** Sends what a source yields, as it comes, and no faster than the client takes it. */
+export class SourceWriter {
+  readonly #source: Source;
+  readonly #disconnection = new Disconnection();
+  #first: Promise<IteratorResult<unknown>> | undefined = undefined;
+
+  constructor(source: Source) {
+    this.#source = source;
+  }
+
+  /**
+   * Waits for the first chunk, but only for a moment: an event stream may have none for minutes.
+   *
+   * @throws what the source throws, while nothing is on the wire yet; the source is released
+   */
+  async start(): Promise<void> {
+    this.#first = this.#next();
+    if (this.#source.headFirst) {
+      // Its failure is met again where the chunk is read.
+      this.#first.catch(ignore);
+      return;
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const moment = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, HEAD_WAIT, undefined);
+    });
+    try {
+      await this.#disconnection.before(Promise.race([this.#first, moment]));
+    } catch (error) {
+      this.#source.release();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Writes the content behind the head that is out.
+   *
+   * @param limit the Content-Length that was promised, or -1; what exceeds it is not sent
+   * @returns how many bytes were handed to Node, once the source has ended, the limit is reached or the client disconnected
+   * @throws what the source throws, TypeError for a chunk that is neither text nor bytes; the source is released
+   */
+  async write(response: ServerResponse, limit: number): Promise<number> {
+    const disconnection = this.#disconnection;
+    let sent = 0;
+    let ended = false;
+    try {
+      for (;;) {
+        const step = await disconnection.before(this.#first ?? this.#next());
+        this.#first = undefined;
+        if (step === undefined) break;
+        if (step.done === true) {
+          ended = true;
+          break;
+        }
+        let bytes = bytesOf(step.value);
+        const exceeds = limit >= 0 && sent + bytes.length > limit;
+        if (exceeds) bytes = bytes.subarray(0, limit - sent);
+        sent += bytes.length;
+        const drained = bytes.length === 0 || response.write(bytes);
+        if (exceeds) break;
+        if (!drained) await disconnection.before(new Promise((resolve) => response.once("drain", resolve)));
+      }
+    } finally {
+      if (!ended) this.#source.release();
+    }
+    return sent;
+  }
+
+  /** The client disconnected: nothing more can be sent. */
+  stop(): void {
+    this.#disconnection.announce();
+  }
+
+  async #next(): Promise<IteratorResult<unknown>> {
+    return this.#source.next();
+  }
+}
+
+function ignore(): void {}
