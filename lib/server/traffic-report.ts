@@ -28,9 +28,18 @@ export class TrafficReport {
   #forgotten = 0;
   #connected = 0;
 
+  /** How often something has happened. */
+  events = 0;
+
   /** A client has connected. */
   connected(): void {
     this.#connected++;
+    this.events++;
+  }
+
+  /** A request has come. */
+  arrived(): void {
+    this.events++;
   }
 
   /** Keeps the request line and status of an exchange, not the exchange with its body. */

@@ -115,6 +115,11 @@ export class TestServer extends AsyncHttpServer {
   }
 
   /** @internal */
+  override quiet(): Promise<void> {
+    return super.quiet();
+  }
+
+  /** @internal */
   protected override arrived(exchange: Exchange): void {
     (this.requests as Request[]).push(requestOf(exchange));
   }
