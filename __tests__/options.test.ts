@@ -98,7 +98,7 @@ describe("http options", () => {
     expect(exceeds.status).toBe(431);
   });
 
-  test("Node's own check of Host stays off, whose answer would not be ours", async () => {
+  test("Node's own check of Host stays off, whose response would not be ours", async () => {
     const server = await startServing(echo, { http: { requireHostHeader: true } });
     const client = await RawClient.connect(server);
     await client.send("GET / HTTP/1.1\r\n\r\n");

@@ -28,7 +28,7 @@ export interface AsyncHttpServerOptions {
    * to give: `IncomingMessage`, `ServerResponse`.
    */
   readonly http?: http.ServerOptions | undefined;
-  /** `{ key, cert, requestCert, ca, SNICallback, ALPNProtocols, … }`: serve HTTPS instead. */
+  /** `{ key, cert }`, and whatever else `https.createServer` takes, such as `requestCert`: serve HTTPS instead. */
   readonly tls?: https.ServerOptions | undefined;
   /**
    * Told of every error that a callback throws.

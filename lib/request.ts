@@ -96,7 +96,7 @@ export class Request {
 
   /** The exact bytes of the body. */
   get rawBody(): Buffer {
-    return this.#exchange.wholeBody();
+    return this.#exchange.body.whole;
   }
 
   /**
@@ -127,7 +127,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return this.#exchange.exposeBody();
+    return this.#exchange.body.expose();
   }
 
   /**
@@ -156,7 +156,7 @@ export class Request {
    * await server.close();
    */
   readBody(): Promise<Buffer> {
-    return this.#exchange.watch(this.#exchange.gatherBody());
+    return this.#exchange.watch(this.#exchange.body.gather());
   }
 
   /**
@@ -179,7 +179,7 @@ export class Request {
 
   /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */
   get raw(): IncomingMessage {
-    return this.#exchange.exposeBody();
+    return this.#exchange.body.expose();
   }
 
   /**
@@ -310,7 +310,7 @@ export class Request {
 
   /** What `console.log` and a failing assertion show: the request line, not the server's insides. @internal */
   [inspect.custom](): string {
-    return `Request { ${this.#line()}, ${this.#exchange.progress.arrived} bytes, from ${this.hostname} }`;
+    return `Request { ${this.#line()}, ${this.#exchange.body.length} bytes, from ${this.hostname} }`;
   }
 
   #line(): string {

@@ -71,7 +71,7 @@ test("a performance observer finds Node's own object", async () => {
   expect(req.headers).toMatchObject({ "x-one": "a" });
 });
 
-test("whoever listens for requests that Node drops finds Node's own object", async () => {
+test("a listener for the requests that Node drops finds Node's own object", async () => {
   const server = await startServing((request) => request.respond(Http200));
   server.node.maxRequestsPerSocket = 1;
   const dropped = once(server.node, "dropRequest") as Promise<[IncomingMessage]>;
@@ -83,13 +83,13 @@ test("whoever listens for requests that Node drops finds Node's own object", asy
   expect(await seen).toEqual(fields);
 });
 
-test("Node's own look for a Host, if it is told to have one, finds it", async () => {
+test("Node's own check for a Host, if it is told to have one, finds it", async () => {
   const server = await startServer();
   Object.assign(server.node, { requireHostHeader: true });
   expect((await sendOne(server)).headers).toEqual(fields);
 });
 
-test("a tracer that waits for the response's own news finds Node's own object", async () => {
+test("a tracer that listens to the response finds Node's own object", async () => {
   const name = "http.server.response.created";
   const seen: IncomingHttpHeaders[] = [];
   const trace = (message: unknown): void => {

@@ -1,4 +1,4 @@
-import { bareHead, decideReply, errorAnswer, isInterim, type Asked } from "../../lib/wire/response-head";
+import { bareHead, decideHead, isInterim, refusalResponse, type Asked } from "../../lib/wire/response-head";
 import { newHttpHeaders, type HeadersInit } from "../../lib/index";
 
 const get: Asked = { method: "GET", minor: 1, last: false };
@@ -9,7 +9,7 @@ const connect: Asked = { ...get, method: "CONNECT" };
 const length5 = { "Content-Length": "5" };
 const chunked = { "Transfer-Encoding": "chunked" };
 
-describe("decideReply: framing", () => {
+describe("decideHead: framing", () => {
   interface Row {
     readonly what: string;
     readonly code?: number;
@@ -55,22 +55,22 @@ describe("decideReply: framing", () => {
     { what: "203", code: 203, line: sent(3), hasContent: true, length: 3 },
     { what: "206", code: 206, line: sent(3), hasContent: true, length: 3 },
   ])("$what", ({ code = 200, asked = get, init, size = 3, line, hasContent, length }) => {
-    const reply = decideReply(code, init, size, asked);
-    expect(reply).toMatchObject({ code, hasContent, length });
-    expect(reply.headers).toEqual(line ?? []);
+    const response = decideHead(code, init, size, asked);
+    expect(response).toMatchObject({ code, hasContent, length });
+    expect(response.fields).toEqual(line ?? []);
   });
 });
 
-describe("decideReply: the rest", () => {
+describe("decideHead: the rest", () => {
   test("the caller's headers stay as they are, framing lines come last", () => {
     const init = [["X-B", "1"], ["content-length", "3"], ["x-a", "2"], ["X-B", "3"]] as const;
-    const { headers } = decideReply(200, init, 3, get);
-    expect(headers).toEqual(["x-b", "1", "x-a", "2", "x-b", "3", "Content-Length", "3"]);
+    const { fields } = decideHead(200, init, 3, get);
+    expect(fields).toEqual(["x-b", "1", "x-a", "2", "x-b", "3", "Content-Length", "3"]);
   });
 
   test("given headers are not changed", () => {
     const init = newHttpHeaders(length5);
-    decideReply(200, init, 3, get);
+    decideHead(200, init, 3, get);
     expect([...init]).toEqual([["content-length", "5"]]);
   });
 
@@ -86,9 +86,9 @@ describe("decideReply: the rest", () => {
     [{ Connection: "Keep-Alive" }, true, close, false],
     [{ Connection: "upgrade, keep-alive" }, true, ["connection", "upgrade, close"], false],
     [{ "X-Connection": "close" }, false, ["x-connection", "close"], false],
-  ])("%j as the last answer of the connection, %p: %j, the caller closes: %p", (init, last, line, closes) => {
-    const reply = decideReply(204, init, 0, { ...get, last });
-    expect([reply.headers, reply.close]).toEqual([line, closes]);
+  ])("%j as the last response of the connection, %p: %j, the caller closes: %p", (init, last, line, closes) => {
+    const response = decideHead(204, init, 0, { ...get, last });
+    expect([response.fields, response.close]).toEqual([line, closes]);
   });
 
   test.each<[code: number, init: HeadersInit, refused: boolean]>([
@@ -99,7 +99,7 @@ describe("decideReply: the rest", () => {
     [200, { a: "b", Connection: "close\r\n" }, true],
     [204, { a: "b", Connection: "close" }, false],
   ])("%i %j: refused before Node could remember something of it: %p", (code, init, refused) => {
-    const decide = (): unknown => decideReply(code, init, 0, get);
+    const decide = (): unknown => decideHead(code, init, 0, get);
     if (!refused) return void expect(decide).not.toThrow();
     expect(decide).toThrow(TypeError);
     expect(decide).toThrow(expect.objectContaining({ code: "ERR_INVALID_HEADER" }));
@@ -113,12 +113,12 @@ describe("decideReply: the rest", () => {
     [299, ""],
     [599, ""],
   ])("%i %s", (code, reason) => {
-    expect(decideReply(code, undefined, 0, get).reason).toBe(reason);
+    expect(decideHead(code, undefined, 0, get).reason).toBe(reason);
   });
 
   test.each([[99], [600], [200.5], [NaN], [-200], [Infinity], ["200"], [undefined], [null]])("the status %p is no status", (code) => {
     const error = { name: "RangeError", code: "ERR_INVALID_STATUS", message: expect.stringContaining(String(code)) as string };
-    expect(() => decideReply(code as number, undefined, 0, get)).toThrow(expect.objectContaining(error));
+    expect(() => decideHead(code as number, undefined, 0, get)).toThrow(expect.objectContaining(error));
   });
 
   test.each<[init: HeadersInit]>([
@@ -136,7 +136,7 @@ describe("decideReply: the rest", () => {
     [{ "x-object": {} } as unknown as HeadersInit],
   ])("%j cannot be sent", (init) => {
     const error = { name: "TypeError", code: "ERR_INVALID_HEADER" };
-    expect(() => decideReply(200, init, 5, get)).toThrow(expect.objectContaining(error));
+    expect(() => decideHead(200, init, 5, get)).toThrow(expect.objectContaining(error));
   });
 });
 
@@ -170,8 +170,8 @@ test.each<[code: number, content: string, toHead: boolean, line: string]>([
   [413, "413 Request Entity Too Large", false, "HTTP/1.1 413 Request Entity Too Large"],
   [400, "Bad Request. More about it.", false, "HTTP/1.1 400 Bad Request"],
   [400, "400 Bad Request", true, "HTTP/1.1 400 Bad Request"],
-])("errorAnswer(%i, %j, %p)", (code, content, toHead, line) => {
-  const [before, after] = errorAnswer(code, content, toHead).split("\r\n\r\n");
+])("refusalResponse of %i with %j, to HEAD: %p", (code, content, toHead, line) => {
+  const [before, after] = refusalResponse({ status: code, text: content }, toHead).split("\r\n\r\n");
   const [first, ...headers] = before!.split("\r\n");
   expect([first, after]).toEqual([line, toHead ? "" : content]);
   expect(headers).toEqual([

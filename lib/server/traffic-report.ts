@@ -43,8 +43,8 @@ export class TrafficReport {
   }
 
   /** Keeps the request line and status of an exchange, not the exchange with its body. */
-  finished({ raw, status, refusal }: Exchange): void {
-    this.#add(raw.method!, raw.url!, status, refusal !== undefined);
+  finished({ raw, status, body }: Exchange): void {
+    this.#add(raw.method!, raw.url!, status, body.refusal !== undefined);
   }
 
   /** The parser refused what came, before it was a request. */
@@ -107,8 +107,8 @@ function describePresent(exchange: Exchange): string {
 }
 
 function stateOf(exchange: Exchange): string {
-  if (exchange.refusal !== undefined) return `refused with ${codeToString(exchange.refusal.status)}`;
-  if (!exchange.complete && !exchange.accepted) return `its body is incomplete, ${bodyProgress(exchange)}`;
+  if (exchange.body.refusal !== undefined) return `refused with ${codeToString(exchange.body.refusal.status)}`;
+  if (!exchange.body.complete && !exchange.accepted) return `its body is incomplete, ${bodyProgress(exchange)}`;
   if (exchange.status !== 0) return `answered with ${exchange.status}, still being sent`;
   if (exchange.accepted) return "accepted, not answered yet";
   if (exchange.queued) return "not accepted yet";
@@ -116,8 +116,8 @@ function stateOf(exchange: Exchange): string {
 }
 
 function bodyProgress(exchange: Exchange): string {
-  const { arrived, announced } = exchange.progress;
-  return announced === -1 ? `${arrived} bytes so far, chunked` : `${arrived} of ${announced} bytes`;
+  const { length, announced } = exchange.body;
+  return announced === -1 ? `${length} bytes so far, chunked` : `${length} of ${announced} bytes`;
 }
 
 /** What the parser met, in words. */
