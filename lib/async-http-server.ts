@@ -18,6 +18,11 @@ import { TrafficReport } from "./server/traffic-report";
 import { afterLook, setTimeout } from "./timers";
 import { accept, handled, over, Wait } from "./server/wait";
 
+/** How often the event loop looks at its sockets in vain until nothing more is on its way: TLS takes a few for its handshake. */
+const QUIET_LOOKS = 3;
+/** How often at most, while there is always something. */
+const MOST_LOOKS = 200;
+
 /** Prints requests and responses where NODE_DEBUG names the package. */
 const debug = debuglog("asynchttpserver");
 
@@ -111,6 +116,7 @@ export class AsyncHttpServer {
     const clients = connectClients(options, bodies, {
       offer: (exchange) => {
         if (debug.enabled) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
+        this.#traffic.arrived();
         this.arrived(exchange);
         this.#queue.offer(exchange);
       },
@@ -388,6 +394,16 @@ export class AsyncHttpServer {
     this.#errors.throwAll();
   }
 
+  /** Settles when everything has come that clients sent before: connections are accepted one at a time. @internal */
+  protected async quiet(): Promise<void> {
+    let before = -1;
+    for (let looks = 0, quiet = 0; looks < MOST_LOOKS && quiet < QUIET_LOOKS; looks++) {
+      await afterLook();
+      quiet = this.#traffic.events === before ? quiet + 1 : 0;
+      before = this.#traffic.events;
+    }
+  }
+
   #address(): AddressInfo | string {
     const bound = this.node.address();
     if (bound !== null) return bound;
@@ -449,6 +465,7 @@ export class AsyncHttpServer {
       waiter.limit(wait, {
         queue: this.#queue,
         caller,
+        quiet: () => this.quiet(),
         keepsAlive: this.#rules?.keepsAlive === true,
         url: () => (this.node.listening ? this.url : "a server that is being closed"),
         report: () => this.#traffic.describe(this.#clients.connections.values()),

@@ -17,7 +17,7 @@ export interface Acceptor {
   /** The exchange has finished, answered or not. */
   finished(exchange: Exchange): void;
   /** What came was refused before it was a request; `packet` are its latest bytes, if they are known. */
-  refused(status: number, packet: unknown): void;
+  refused(status: number, packet: Buffer | undefined): void;
   /** Gives a socket that Node has let go of back to Node's server. */
   attach(socket: Socket): void;
   /** Milliseconds for which a client may leave a response unread. */
@@ -123,7 +123,7 @@ export class Connection {
    * @param atEnd because the client shut its sending side
    * @param packet the bytes that the parser met, if it was the parser
    */
-  fail(refusal: Refusal, atEnd: boolean, packet?: unknown): void {
+  fail(refusal: Refusal, atEnd: boolean, packet?: Buffer): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#state !== "lingering") this.socket.destroy();
       return;
@@ -236,7 +236,7 @@ export class Connection {
     if (this.#state === "lingering") return;
     if (this.idle) return endIdle(this.socket);
     const current = this.#current;
-    if (farewell !== undefined && current?.sendError(farewell) === true) {
+    if (farewell !== undefined && current?.dismiss(farewell) === true) {
       this.socket.end();
       // Whoever closes the server sees to the end.
       discardRest(this.socket, this.#resumeReading());

@@ -45,6 +45,7 @@ export class Exchange implements Linked<Exchange> {
   next: Exchange | undefined = undefined;
 
   #responseState: ResponseState = "none";
+  #dismissed = false;
   #responseHead: ResponseHead | undefined = undefined;
   #writer: SourceWriter | undefined = undefined;
   /** Settles the promise of `respond`. */
@@ -146,6 +147,7 @@ export class Exchange implements Linked<Exchange> {
     const source = body instanceof Source ? body : undefined;
     let kept = false;
     try {
+      if (this.#dismissed) return settled;
       if (isInterim(code)) return this.#respondInterim(code, init);
       if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
       const head = this.#decide(code, init, reason, body);
@@ -160,6 +162,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** Sends status line and header fields; see `Request.sendHeaders`. */
   sendHeaders(init: HeadersInit, code: number): Promise<void> {
+    if (this.#dismissed) return settled;
     if (isInterim(code)) return this.#respondInterim(code, init);
     this.#checkUnanswered();
     const head = this.#decideHead(code, init, undefined, -1);
@@ -189,6 +192,11 @@ export class Exchange implements Linked<Exchange> {
     sendWhole(this.response, hasContent ? text : "");
     if (this.socket.writableLength > 0) this.connection.limitSending();
     return true;
+  }
+
+  /** Answers for a handler that has not, since the server closes; what it answers later goes nowhere. */
+  dismiss(farewell: Refusal): boolean {
+    return (this.#dismissed = this.sendError(farewell));
   }
 
   /** The response is with the operating system. */
