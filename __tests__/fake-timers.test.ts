@@ -11,24 +11,24 @@ afterEach(() => {
 
 /** The parts of an exchange for which a timer could be needed. The client is Node's own, whose timers stay real. */
 async function expectExchange(server: AsyncHttpServer): Promise<void> {
-  const reply = fetch(`${server.url}/login`, { method: "POST", body: "{}" });
+  const response = fetch(`${server.url}/login`, { method: "POST", body: "{}" });
   const request = await server.acceptRequest({ timeout: 4_000 });
   expect(request.json()).toEqual({});
   await request.respond(200, "welcome");
-  expect(await (await reply).text()).toBe("welcome");
+  expect(await (await response).text()).toBe("welcome");
 }
 
 async function expectStream(server: AsyncHttpServer): Promise<void> {
-  const reply = fetch(server.url);
+  const response = fetch(server.url);
   await (await server.acceptRequest()).respond(200, pieces("piece by ", "piece"));
-  expect(await (await reply).text()).toBe("piece by piece");
+  expect(await (await response).text()).toBe("piece by piece");
 }
 
 async function expectRefusal(server: AsyncHttpServer): Promise<void> {
   const accepted = server.acceptRequest().catch(() => "closed");
-  const reply = await fetch(server.url, { method: "POST", body: "more than ten" });
-  expect(reply.status).toBe(413);
-  expect(Date.parse(reply.headers.get("date") ?? "")).toBeGreaterThan(Date.parse("2024-01-01"));
+  const response = await fetch(server.url, { method: "POST", body: "more than ten" });
+  expect(response.status).toBe(413);
+  expect(Date.parse(response.headers.get("date") ?? "")).toBeGreaterThan(Date.parse("2024-01-01"));
   await server.close();
   expect(await accepted).toBe("closed");
 }
@@ -92,8 +92,8 @@ describe("with the default fake timers", () => {
     const looping = (async () => {
       for (;;) if (looped.shouldAcceptRequest()) await looped.acceptRequest((request) => request.respond(200, "looped"));
     })();
-    for (const [server, answer] of [[served, "served"], [iterated, "iterated"], [looped, "looped"]] as const) {
-      expect(await (await fetch(server.url)).text()).toBe(answer);
+    for (const [server, expected] of [[served, "served"], [iterated, "iterated"], [looped, "looped"]] as const) {
+      expect(await (await fetch(server.url)).text()).toBe(expected);
     }
     const ended = rejectionOf(looping);
     await Promise.all([served.close(), iterated.close(), looped.close()]);
@@ -104,11 +104,11 @@ describe("with the default fake timers", () => {
   test("time that a test jumps over ends no connection", async () => {
     jest.useFakeTimers();
     const server = await startServer();
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     const request = await server.acceptRequest();
     jest.advanceTimersByTime(24 * 3_600_000);
     await request.respond(200, "still there");
-    expect(await (await reply).text()).toBe("still there");
+    expect(await (await response).text()).toBe("still there");
     await server.close();
   });
 

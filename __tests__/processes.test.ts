@@ -46,7 +46,7 @@ class Regular {
     return processOf(await ask(this.#port, this.#agent));
   }
 
-  leave(): void {
+  disconnect(): void {
     this.#agent.destroy();
   }
 }
@@ -64,14 +64,14 @@ async function regulars(port: number, pids: readonly number[]): Promise<Map<numb
   for (let i = 0; i < 2_000 && found.size < pids.length; i++) {
     const client = new Regular(port);
     const pid = await client.ask();
-    if (found.has(pid)) client.leave();
+    if (found.has(pid)) client.disconnect();
     else found.set(pid, client);
   }
   expect([...found.keys()].sort()).toEqual([...pids].sort());
   return found;
 }
 
-/** Asks one after the other until something has happened; every answer must come from this process. */
+/** Asks one after the other until something has happened; every response must come from this process. */
 async function keepAsking(client: Regular, pid: number, until: Promise<unknown>): Promise<number> {
   let over = false;
   let asked = 0;
@@ -122,7 +122,7 @@ if (canReusePort) {
       await using third = startExample("reuse-port", [], { PORT: String(port) });
       await keepAsking(clients.get(living)!, living, third.url());
       await expectSpread(port, [living, await pidOf(third)]);
-      for (const client of clients.values()) client.leave();
+      for (const client of clients.values()) client.disconnect();
       first.send("SIGTERM");
       expect(await first.ended).toEqual({ code: 0, signal: null });
     });
@@ -156,7 +156,7 @@ describe("cluster.ts", () => {
     expect(asked).toBeGreaterThan(0);
     const { pids: after } = await workersOf(program, 3);
     await expectSpread(port, [living, after[2]!]);
-    for (const client of clients.values()) client.leave();
+    for (const client of clients.values()) client.disconnect();
     program.send("SIGTERM");
     expect(await program.ended).toEqual({ code: 0, signal: null });
   });
@@ -216,7 +216,7 @@ describe("graceful-stop.ts", () => {
     const port = Number(new URL(await program.url()).port);
     const asking = httpRequest({ port, method: "POST", headers: { Expect: "100-continue", "Content-Length": 1 } });
     asking.flushHeaders();
-    // Whoever is told to go on has been accepted.
+    // A client that is told to go on has been accepted.
     await once(asking, "continue");
     const cut = rejectionOf(once(asking, "response"));
     asking.end("x");

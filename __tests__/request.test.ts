@@ -4,7 +4,7 @@ import { buffer, text } from "node:stream/consumers";
 import { inspect } from "node:util";
 import { HttpPost, HttpVer10, HttpVer11, isHttpVersion, type AsyncHttpServer, type Request } from "../lib/index";
 import { headerValues, RawClient } from "./helpers/raw-client";
-import { askOn, connectRaw, deferred, get, gone, post, settle, startServer, thrownBy } from "./helpers/servers";
+import { askOn, connectRaw, deferred, get, disconnected, post, settle, startServer, thrownBy } from "./helpers/servers";
 
 /** Sends bytes and accepts what comes of them. */
 async function accept(server: AsyncHttpServer, bytes: string | Uint8Array): Promise<Request> {
@@ -157,15 +157,15 @@ describe("signal", () => {
     return { request: await server.acceptRequest(), client, socket, server };
   }
 
-  test.each<[how: string, leave: (client: RawClient) => void]>([
+  test.each<[how: string, disconnect: (client: RawClient) => void]>([
     ["with a reset", (client) => client.reset()],
     ["with an end", (client) => client.destroy()],
     ["by shutting its sending side", (client) => client.half()],
-  ])("is aborted when the client leaves %s before it is answered", async (_how, leave) => {
+  ])("is aborted when the client disconnects %s before it is answered", async (_how, disconnect) => {
     const { request, client } = await accepted();
     expect(request.signal.aborted).toBe(false);
     const aborted = once(request.signal, "abort");
-    leave(client);
+    disconnect(client);
     await aborted;
     expect(request.signal.reason).toMatchObject({ name: "AbortError" });
   });
@@ -173,7 +173,7 @@ describe("signal", () => {
   test("is aborted already when it is first read after the client left", async () => {
     const { request, client, socket } = await accepted();
     client.reset();
-    await gone(socket);
+    await disconnected(socket);
     expect(request.signal.aborted).toBe(true);
   });
 
@@ -187,7 +187,7 @@ describe("signal", () => {
     expect((await client.end()).map(({ body }) => body.toString())).toEqual(["for you"]);
   });
 
-  test("is aborted already when it is first read after the answer, and the client shut its sending side before", async () => {
+  test("is aborted already when it is first read after the response, and the client shut its sending side before", async () => {
     const { request, client, socket } = await accepted();
     const ended = once(socket, "end");
     client.half();
@@ -196,7 +196,7 @@ describe("signal", () => {
     expect(request.signal.aborted).toBe(true);
   });
 
-  test("is aborted when the client leaves in the middle of the answer", async () => {
+  test("is aborted when the client disconnects in the middle of the response", async () => {
     const { request, client } = await accepted();
     await request.sendHeaders({});
     const aborted = once(request.signal, "abort");
@@ -204,7 +204,7 @@ describe("signal", () => {
     await aborted;
   });
 
-  test("is aborted when the client leaves in the middle of a stream", async () => {
+  test("is aborted when the client disconnects in the middle of a stream", async () => {
     const { request, client } = await accepted();
     const { signal } = request;
     const aborted = once(signal, "abort");
@@ -219,35 +219,35 @@ describe("signal", () => {
     await answered;
   });
 
-  test("is not aborted when the client leaves after the answer", async () => {
+  test("is not aborted when the client disconnects after the response", async () => {
     const { request, client, socket } = await accepted();
     const { signal } = request;
     await request.respond(200);
     client.reset();
-    await gone(socket);
+    await disconnected(socket);
     expect(signal.aborted).toBe(false);
   });
 
-  test("is not aborted when the client leaves without having taken its whole answer", async () => {
+  test("is not aborted when the client disconnects without having taken its whole response", async () => {
     const { request, client, socket } = await accepted();
     const { signal } = request;
     client.socket.pause();
     const answered = request.respond(200, Buffer.alloc(64 * 1024 * 1024));
     client.reset();
     await answered;
-    await gone(socket);
+    await disconnected(socket);
     expect(signal.aborted).toBe(false);
   });
 
-  test("is not aborted, first read after an answer and the end", async () => {
+  test("is not aborted, first read after a response and the end", async () => {
     const { request, client, socket } = await accepted();
     await request.respond(200);
     client.reset();
-    await gone(socket);
+    await disconnected(socket);
     expect(request.signal.aborted).toBe(false);
   });
 
-  test("a client that only shut its sending side still gets its answer", async () => {
+  test("a client that only shut its sending side still gets its response", async () => {
     const { request, client } = await accepted();
     const aborted = once(request.signal, "abort");
     client.half();
@@ -290,7 +290,7 @@ describe("raw", () => {
     expect(again.equals(request.rawBody)).toBe(true);
   });
 
-  test("can be read before the answer or after it, and leaves the connection in step", async () => {
+  test("can be read before the response or after it, and leaves the connection in step", async () => {
     const server = await startServer();
     const client = await RawClient.connect(server);
     await client.send(post("/1", "one") + post("/2", "two"));
@@ -305,15 +305,15 @@ describe("raw", () => {
     expect((await client.read(3)).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  test("can be piped into the answer", async () => {
+  test("can be piped into the response", async () => {
     const server = await startServer();
     const accepted = server.acceptRequest();
     const client = await RawClient.connect(server);
     await client.send(post("/", "there and back"));
     const request = await accepted;
     await request.respond(200, request.raw);
-    const [reply] = await client.read(1);
-    expect([headerValues(reply!, "transfer-encoding"), reply?.body.toString()]).toEqual([["chunked"], "there and back"]);
+    const [response] = await client.read(1);
+    expect([headerValues(response!, "transfer-encoding"), response?.body.toString()]).toEqual([["chunked"], "there and back"]);
   });
 });
 
@@ -322,7 +322,7 @@ test("console.log shows the request line, not the server's insides", async () =>
   expect(inspect(request)).toBe("Request POST /form { body: 'secret', status: 0 }");
 });
 
-test("a request that is kept keeps its fields after the answer and the end of the connection", async () => {
+test("a request that is kept keeps its fields after the response and the end of the connection", async () => {
   const server = await startServer();
   const { client, socket } = await connectRaw(server);
   await client.send(post("/kept?a=b", "body"));
@@ -331,7 +331,7 @@ test("a request that is kept keeps its fields after the answer and the end of th
   void request.respond(200).then(answered.resolve);
   await answered.promise;
   client.destroy();
-  await gone(socket);
+  await disconnected(socket);
   await settle(server);
   expect([request.body, `${request.url}`, request.hostname, request.headers.get("host")]).toEqual([
     "body",

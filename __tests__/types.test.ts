@@ -29,10 +29,10 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
   ],
   ["a limit may be left undefined", "void server.acceptRequest({ timeout: undefined, signal: undefined });"],
   [
-    "a callback may return anything",
+    "a handler may return anything",
     "void server.serve((r) => r.url.path); void server.serve(0, async () => ({}), '::1', 0);",
   ],
-  ["a callback gets a request", "void server.serve((r) => same<typeof r, lib.Request>(true));"],
+  ["a handler gets a request", "void server.serve((r) => same<typeof r, lib.Request>(true));"],
   ["iteration gives requests", "for await (const r of server) same<typeof r, lib.Request>(true);"],
   [
     "a server can be disposed of",
@@ -108,12 +108,12 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
       "const r: readonly lib.Request[] = (s as testing.TestServer).requests; void r;",
   ],
   [
-    "a test server takes a callback, options, or both",
+    "a test server takes a handler, options, or both",
     "void testing.startTestServer(() => 1); " +
       "void testing.startTestServer({ maxBody: 1 }); void testing.startTestServer(() => 1, { maxBody: 1 });",
   ],
   [
-    "a fault is a callback or content",
+    "a fault is a handler or content",
     "void testing.startTestServer(testing.dropConnection); void request.respond(200, testing.throttled('a', 1));",
   ],
   ["the certificate fits tls", "lib.newAsyncHttpServer({ tls: testing.testCertificate });"],
@@ -127,9 +127,9 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
 /** The lines do not compile, for this reason. */
 const WRONG: readonly (readonly [title: string, reason: number, code: string])[] = [
   ["an option that is none", 2353, "lib.newAsyncHttpServer({ backlog: 1 });"],
-  ["a callback as an option", 2559, "lib.newAsyncHttpServer(() => {});"],
+  ["a handler as an option", 2559, "lib.newAsyncHttpServer(() => {});"],
   ["a port as text", 2345, "void server.listen('8080');"],
-  ["serve without a callback", 2345, "void server.serve(8080);"],
+  ["serve without a handler", 2345, "void server.serve(8080);"],
   ["a limit that is a number", 2769, "void server.acceptRequest(1000);"],
   ["a request's fields are read only", 2540, "request.body = '';"],
   ["a URI's fields are read only", 2540, "request.url.path = '/';"],

@@ -100,7 +100,8 @@ export class Caller {
     } catch {
       // The same.
     }
-    const stack = `${error.name}: ${error.message}${frames}`;
-    return Object.defineProperty(error, "stack", { configurable: true, writable: true, value: stack });
+    // Not defined but set: to define it would format the stack that it replaces.
+    error.stack = `${error.name}: ${error.message}${frames}`;
+    return error;
   }
 }

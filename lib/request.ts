@@ -9,7 +9,7 @@ import { HttpHeaders, type HeadersInit } from "./http/headers";
 import type { HttpMethod } from "./http/method";
 import type { Protocol } from "./http/version";
 import { parseRequestTarget, type Uri } from "./http/uri";
-import { parseForm, parseFormData, parseJson } from "./request-body";
+import { parseForm, parseFormData, parseJson } from "./body-parsers";
 import { emptyBody } from "./wire/body-buffer";
 import type { Exchange } from "./wire/exchange";
 import type { Content } from "./wire/response-body";
@@ -109,7 +109,7 @@ export class Request {
 
   /** The exact bytes of the body. */
   get rawBody(): Buffer {
-    return Request.#self(this).#exchange.wholeBody();
+    return Request.#self(this).#exchange.body.whole;
   }
 
   /**
@@ -140,7 +140,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return Request.#self(this).#exchange.exposeBody();
+    return Request.#self(this).#exchange.body.expose();
   }
 
   /**
@@ -169,7 +169,7 @@ export class Request {
    * await server.close();
    */
   readBody(): Promise<Buffer> {
-    return this.#exchange.watch(this.#exchange.gatherBody());
+    return this.#exchange.watch(this.#exchange.body.gather());
   }
 
   /**
@@ -192,7 +192,7 @@ export class Request {
 
   /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */
   get raw(): IncomingMessage {
-    return Request.#self(this).#exchange.exposeBody();
+    return Request.#self(this).#exchange.body.expose();
   }
 
   /** The status of the final response; 0 until there is one. */
@@ -449,8 +449,8 @@ export class Request {
   }
 
   #bodyStart(): string {
-    const { received, streamed, requestState } = this.#exchange;
-    if (streamed && requestState !== "complete") return "(not read)";
+    const { received, streamed, state } = this.#exchange.body;
+    if (streamed && state !== "complete") return "(not read)";
     // A character has at most four bytes in UTF-8.
     const text = received.toString("utf8", 0, SHOWN * 4);
     return text.length > SHOWN || received.length > SHOWN * 4 ? `${text.slice(0, SHOWN)}… (${received.length} bytes)` : text;

@@ -97,9 +97,9 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
     };
     expect((await fetch(url)).status).toBe(403);
     expect((await login("guess")).status).toBe(403);
-    const answer = await login("secret");
-    expect([answer.status, answer.headers.get("location")]).toEqual([303, "/"]);
-    const [cookie] = /^session=[^;]+/.exec(answer.headers.get("set-cookie")!)!;
+    const response = await login("secret");
+    expect([response.status, response.headers.get("location")]).toEqual([303, "/"]);
+    const [cookie] = /^session=[^;]+/.exec(response.headers.get("set-cookie")!)!;
     const headers = { cookie: `theme=dark; ${cookie}` };
     expect(await (await fetch(url, { headers })).text()).toBe("Hello ada");
     expect((await fetch(`${url}/logout`, { method: "POST", headers })).status).toBe(403);
@@ -196,9 +196,9 @@ test("the program of docs/moving-from-nim.md does what Nim's does", async () => 
 
   expect((await fetch(`${url}/me`)).status).toBe(403);
   expect((await post("/login", "user=ada&password=guess")).status).toBe(403);
-  const answer = await post("/login", "user=ada+l&password=secret");
-  expect([answer.status, answer.headers.get("location")]).toEqual([303, "/me"]);
-  const [cookie] = /^session=[^;]+/.exec(answer.headers.get("set-cookie")!)!;
+  const response = await post("/login", "user=ada+l&password=secret");
+  expect([response.status, response.headers.get("location")]).toEqual([303, "/me"]);
+  const [cookie] = /^session=[^;]+/.exec(response.headers.get("set-cookie")!)!;
   expect(await (await fetch(`${url}/me`, { headers: { cookie } })).text()).toBe("Hello ada l");
   expect((await fetch(`${url}/login`)).status).toBe(404);
 });

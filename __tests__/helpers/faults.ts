@@ -5,18 +5,17 @@ import { deferred, get } from "./servers";
 import { closed, dial, talk } from "./sockets";
 
 const chunk = Buffer.alloc(65_536, "s");
-/** More than both kernels hold, so that an answer to a client that does not read stays unfinished. */
+/** More than both kernels hold, so that a response to a client that does not read stays unfinished. */
 const big = Buffer.alloc(24 * 1024 * 1024, "b");
 
 /** A server that keeps account of everything that could leak or be lost. */
 export class FaultApp {
   readonly server: AsyncHttpServer;
   readonly errors: unknown[] = [];
+  /** Handlers that were run, and how many of their calls of `respond` have settled. */
   ran = 0;
-  /** Calls of `respond`, and how many have settled. */
-  responding = 0;
   settled = 0;
-  /** Endless answers that were begun, and how many were told that nobody reads them. */
+  /** Endless responses that were begun, and how many were told that nobody reads them. */
   streams = 0;
   returned = 0;
   /** Resolved when the signal of a request is aborted. */
@@ -54,7 +53,6 @@ export class FaultApp {
       this.running.resolve();
       await this.released.promise;
     }
-    this.responding++;
     await request.respond(200, path === "/stream" ? this.#endless() : path === "/big" ? big : "ok");
     this.settled++;
     this.#check();
@@ -71,7 +69,7 @@ export class FaultApp {
   }
 
   #check(): void {
-    const quiet = this.#open.size === 0 && this.settled === this.responding && this.returned === this.streams;
+    const quiet = this.#open.size === 0 && this.settled === this.ran && this.returned === this.streams;
     if (quiet) this.#quiet?.();
   }
 
@@ -81,7 +79,7 @@ export class FaultApp {
     const connections = await new Promise((resolve) => this.server.node.getConnections((_, count) => resolve(count)));
     expect({ connections, settled: this.settled, returned: this.returned, errors: this.errors }).toEqual({
       connections: 0,
-      settled: this.responding,
+      settled: this.ran,
       returned: this.streams,
       errors: [],
     });
@@ -101,8 +99,8 @@ const head = "POST /up HTTP/1.1\r\nHost: h\r\n";
 export const inMidRequest: ReadonlyArray<[where: string, bytes: string]> = [
   ["before the first byte", ""],
   ["in the request line", "GET /ab"],
-  ["in a header line", `${head}Content-Le`],
-  ["between two header lines", head],
+  ["in a header field", `${head}Content-Le`],
+  ["between two header fields", head],
   ["behind the head", `${head}Content-Length: 10\r\n\r\n`],
   ["in the body", `${head}Content-Length: 10\r\n\r\n12345`],
   ["in a large body", `${head}Content-Length: 4000000\r\n\r\n${"x".repeat(200_000)}`],
@@ -116,46 +114,46 @@ export const inMidRequest: ReadonlyArray<[where: string, bytes: string]> = [
   ["behind an upgrade request", get("/w", "Connection: upgrade", "Upgrade: x") + head],
 ];
 
-/** What a client can be answered when it goes away. */
-export const inMidAnswer: ReadonlyArray<[what: string, bytes: string]> = [
+/** What a client can be answered when it disconnects. */
+export const inMidResponse: ReadonlyArray<[what: string, bytes: string]> = [
   ["an endless stream", get("/stream")],
   ["an endless stream to HTTP/1.0", "GET /stream HTTP/1.0\r\n\r\n"],
-  ["a large answer", get("/big")],
-  ["a large answer with others behind it", get("/big") + get("/a").repeat(2)],
-  ["an endless stream behind an answer", get("/a") + get("/stream") + get("/a")],
+  ["a large response", get("/big")],
+  ["a large response with others behind it", get("/big") + get("/a").repeat(2)],
+  ["an endless stream behind a response", get("/a") + get("/stream") + get("/a")],
   ["an endless stream to an upgrade request", get("/stream", "Connection: upgrade", "Upgrade: x")],
 ];
 
-/** How a client can go away. */
-export const leavings: ReadonlyArray<[how: string, leave: (socket: net.Socket) => void]> = [
+/** How a client can disconnect. */
+export const disconnections: ReadonlyArray<[how: string, disconnect: (socket: net.Socket) => void]> = [
   ["resets", (socket) => void socket.resetAndDestroy()],
   ["closes", (socket) => void socket.destroy()],
 ];
 
 /** One client that breaks off its request; every other one only when the server must have read it. */
-export async function breakRequest(app: FaultApp, bytes: string, leave: (socket: net.Socket) => void, read: boolean): Promise<void> {
+export async function breakRequest(app: FaultApp, bytes: string, disconnect: (socket: net.Socket) => void, read: boolean): Promise<void> {
   const port = app.server.getPort();
   const socket = await dial(port);
   await new Promise<void>((resolve) => {
     socket.write(bytes, "latin1", () => resolve());
   });
   if (read) await statusOf(port);
-  leave(socket);
+  disconnect(socket);
   await closed(socket);
 }
 
-/** One client that goes away behind the first bytes of its answer, or behind the one that comes before it. */
-export async function breakAnswer(app: FaultApp, bytes: string, leave: (socket: net.Socket) => void): Promise<void> {
+/** One client that disconnects behind the first bytes of its response, or behind the one that comes before it. */
+export async function breakResponse(app: FaultApp, bytes: string, disconnect: (socket: net.Socket) => void): Promise<void> {
   const socket = await dial(app.server.getPort());
   socket.write(bytes);
   await new Promise((resolve) => socket.once("data", resolve));
   socket.pause();
-  leave(socket);
+  disconnect(socket);
   await closed(socket);
 }
 
-/** How a callback can fail, what of it the client sees, and what is thrown. */
-export const failures: ReadonlyArray<[how: string, callback: (request: Request) => unknown, answer: RegExp, thrown: unknown]> = [
+/** How a handler can fail, what of it the client sees, and what is thrown. */
+export const failures: ReadonlyArray<[how: string, callback: (request: Request) => unknown, response: RegExp, thrown: unknown]> = [
   ["throws", fail(() => { throw new Error("e"); }), /^HTTP\/1\.1 500 /, new Error("e")],
   ["throws a string", fail(() => { throw "text"; }), /^HTTP\/1\.1 500 /, "text"],
   ["throws undefined", fail(() => { throw undefined; }), /^HTTP\/1\.1 500 /, undefined],
@@ -169,8 +167,8 @@ export const failures: ReadonlyArray<[how: string, callback: (request: Request) 
   ["gives a thenable that throws", fail(() => ({ then() { throw new Error("e"); } })), /^HTTP\/1\.1 500 /, new Error("e")],
   ["gives an object whose then throws", fail(() => ({ get then() { throw new Error("e"); } })), /^HTTP\/1\.1 500 /, new Error("e")],
   ["throws while it answers", (request) => { void request.respond(200, "fine"); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
-  ["rejects after the answer", async (request) => { await request.respond(200, "fine"); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
-  ["rejects a while after the answer", async (request) => { await request.respond(200, "fine"); await turn(); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
+  ["rejects after the response", async (request) => { await request.respond(200, "fine"); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
+  ["rejects a while after the response", async (request) => { await request.respond(200, "fine"); await turn(); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
   ["rejects after sendHeaders", async (request) => { await request.sendHeaders({}); throw new Error("e"); }, /^HTTP\/1\.1 200 (?:(?!0\r\n\r\n$).)*$/s, new Error("e")],
   ["rejects in its stream", (request) => request.respond(200, failing()), /^HTTP\/1\.1 200 .*some(?:(?!0\r\n\r\n$).)*$/s, new Error("e")],
 ];

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import net from "node:net";
 import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
 
-/** A valid request, and what the callback must see of it. */
+/** A valid request, and what the handler must see of it. */
 interface Template {
   readonly text: string;
   readonly method: string;
@@ -112,7 +112,7 @@ export interface FuzzCase {
   readonly steps: readonly string[];
   /** latin1 */
   readonly packets: readonly string[];
-  /** How the callback answers. */
+  /** How the handler answers. */
   readonly style: Style;
 }
 
@@ -145,7 +145,7 @@ function hash(body: Buffer): string {
   return createHash("sha1").update(body).digest("hex");
 }
 
-/** A server that shows in its answers what its callback saw. */
+/** A server that shows in its responses what its handler saw. */
 export class FuzzedServer {
   readonly server: AsyncHttpServer;
   readonly #errors: unknown[] = [];
@@ -178,9 +178,9 @@ export class FuzzedServer {
     const { received, end } = await exchange(this.server.getPort(), fuzz.packets);
     try {
       if (end === "open") throw new Error("the connection was not ended");
-      const { seen, error } = readAnswers(received, end);
+      const { seen, error } = readResponses(received, end);
       checkSeen(fuzz, seen, error, end, this.#ran);
-      if (this.#errors.length > 0) throw new Error(`the callback failed: ${String(this.#errors[0])}`);
+      if (this.#errors.length > 0) throw new Error(`the handler failed: ${String(this.#errors[0])}`);
       const good = await exchange(this.server.getPort(), ["GET /good HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"]);
       if (!good.received.startsWith("HTTP/1.1 200 OK\r\n")) throw new Error(`the good request behind it got ${shown(good.received)}`);
       return end;
@@ -226,8 +226,8 @@ function exchange(port: number, packets: readonly string[]): Promise<Outcome> {
   });
 }
 
-/** Cuts what came back into answers, by the letter of RFC 9112. */
-function readAnswers(received: string, end: "eof" | "reset"): { seen: Seen[]; error: number } {
+/** Cuts what came back into responses, by the letter of RFC 9112. */
+function readResponses(received: string, end: "eof" | "reset"): { seen: Seen[]; error: number } {
   const seen: Seen[] = [];
   let at = 0;
   while (at < received.length) {
@@ -242,7 +242,7 @@ function readAnswers(received: string, end: "eof" | "reset"): { seen: Seen[]; er
     const headers = new Map<string, string>();
     for (const line of lines) {
       const [, name, value] = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ([\t\x20-\x7e\x80-\xff]*)$/.exec(line) ?? [];
-      if (name === undefined || headers.has(name.toLowerCase())) throw new Error(`the header line ${shown(line)}`);
+      if (name === undefined || headers.has(name.toLowerCase())) throw new Error(`the header field ${shown(line)}`);
       headers.set(name.toLowerCase(), value!);
     }
     at = headEnd + 4;
@@ -255,13 +255,13 @@ function readAnswers(received: string, end: "eof" | "reset"): { seen: Seen[]; er
       if (![400, 408, 413, 414, 417, 431, 501, 505].includes(status)) throw new Error(`an unexpected status ${status}`);
       if (headers.get("connection") !== "close") throw new Error(`${status} without Connection: close`);
       // To HEAD the content is left out.
-      if (content !== "" && content.length !== length) throw new Error(`bytes behind the error answer: ${shown(content)}`);
+      if (content !== "" && content.length !== length) throw new Error(`bytes behind the error response: ${shown(content)}`);
       return { seen, error: status };
     }
     const { content, next } = readContent(received, at, headers, own);
     if (content === undefined) {
       if (end === "reset") break;
-      throw new Error(`the answer at ${at} is cut`);
+      throw new Error(`the response at ${at} is cut`);
     }
     if (own.method !== "HEAD" && content !== shownSeen) throw new Error(`the content ${shown(content)}`);
     seen.push(own);
@@ -294,14 +294,14 @@ function readContent(received: string, at: number, headers: Map<string, string>,
   }
 }
 
-/** What the callback saw must be the requests, in order, and nothing that nobody has sent. */
+/** What the handler saw must be the requests, in order, and nothing that nobody has sent. */
 function checkSeen(fuzz: FuzzCase, seen: readonly Seen[], error: number, end: string, ran: number): void {
   const sent = fuzz.packets.join("");
   const versions = sent.split(/HTTP\/1\./i).length - 1;
   if (ran > versions) throw new Error(`${ran} requests were run, and only ${versions} can have been sent`);
   if (end === "eof" && seen.length !== ran) throw new Error(`${ran} requests were run and ${seen.length} answered`);
   seen.forEach(({ n, method, target, length }, i) => {
-    if (n !== i) throw new Error(`answer ${i} belongs to request ${n}`);
+    if (n !== i) throw new Error(`response ${i} belongs to request ${n}`);
     if (!sent.includes(method) || !sent.includes(target)) throw new Error(`nobody has sent ${method} ${shown(target)}`);
     if (length > sent.length) throw new Error(`a body of ${length} bytes, though ${sent.length} were sent`);
   });
@@ -322,7 +322,7 @@ function describeFailure(fuzz: FuzzCase, received: string, end: string, cause: E
   return [
     cause.message,
     `once more: SEED=${fuzz.seed} FUZZ=1 npx jest fuzz`,
-    `mutations: ${fuzz.steps.join(", ") || "none"}; the callback answers ${fuzz.style}`,
+    `mutations: ${fuzz.steps.join(", ") || "none"}; the handler answers ${fuzz.style}`,
     ...fuzz.packets.map((packet) => `sent: ${shown(packet)}`),
     `received (${end}): ${shown(received)}`,
   ].join("\n");

@@ -5,7 +5,7 @@ import { makeServer } from "./servers";
 type Options = NonNullable<Parameters<typeof newAsyncHttpServer>[0]>;
 type Route = (request: Request) => Promise<unknown>;
 
-/** What the echo route answers: the fields of the request, as the Nim server of `nim-cases.json` gave them. */
+/** The response of the echo route: the fields of the request, as the Nim server of `nim-cases.json` gave them. */
 export interface Echo {
   readonly reqMethod: string;
   readonly url: Readonly<Record<string, string | boolean>>;
@@ -62,11 +62,11 @@ async function serve({ server, ran }: ParityApp, handler: Route): Promise<void> 
 export async function parityRoutes(request: Request): Promise<void> {
   const { path } = request.url;
   const status = /^\/status\/([0-9]+)$/.exec(path);
-  if (status !== null) await answerStatus(request, Number(status[1]));
-  else await (routes[path] ?? echo)(request);
+  if (status !== null) await respondStatus(request, Number(status[1]));
+  else await (routes[path] ?? echoFields)(request);
 }
 
-export async function echo(request: Request): Promise<void> {
+async function echoFields(request: Request): Promise<void> {
   const { scheme, username, password, hostname, port, path, query, anchor, opaque } = request.url;
   const { orig, major, minor } = request.protocol;
   const fields: Echo = {
@@ -86,9 +86,9 @@ function shorten(name: string): string {
   return name.length > 200 ? `${name.slice(0, 200)}...(${name.length})` : name;
 }
 
-async function answerStatus(request: Request, code: number): Promise<void> {
+async function respondStatus(request: Request, code: number): Promise<void> {
   await request.respond(code, `status ${code}`);
-  // RFC 9110 15.2: an interim answer is not the answer; behind a 101 there is none.
+  // RFC 9110 15.2: an interim response is not the final one; behind a 101 there is none.
   if (code < 200 && code !== 101) await request.respond(200, `final after ${code}`);
 }
 
@@ -115,7 +115,7 @@ const routes: Readonly<Record<string, Route>> = {
   },
   "/raiseafter": async (request) => {
     await request.respond(200, "answered, then raised");
-    throw new Error("raised after the answer");
+    throw new Error("raised after the response");
   },
   "/noresponse": async () => undefined,
   "/twice": async (request) => {

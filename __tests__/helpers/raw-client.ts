@@ -1,16 +1,16 @@
 import net from "node:net";
 
-/** One answer as it stood on the wire. Header names keep their letters, values are latin1. */
-export interface RawReply {
+/** One response as it stood on the wire. Header names keep their letters, values are latin1. */
+export interface RawResponse {
   readonly status: number;
   readonly reason: string;
   readonly headers: ReadonlyArray<readonly [name: string, value: string]>;
   readonly body: Buffer;
-  /** 100, 102 or 103: another answer follows for the same request. */
+  /** 100, 102 or 103: another response follows for the same request. */
   readonly interim: boolean;
   /** False when the connection ended before the announced content was complete. */
   readonly whole: boolean;
-  /** Status line and header lines exactly as sent, without the empty line. */
+  /** Status line and header fields exactly as sent, without the empty line. */
   readonly head: string;
 }
 
@@ -30,8 +30,8 @@ export function closeRawClients(): void {
 }
 
 /** The values of a header, in wire order, whatever the letters of its name. */
-export function headerValues(reply: RawReply, name: string): string[] {
-  return reply.headers.filter(([each]) => each.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
+export function headerValues(response: RawResponse, name: string): string[] {
+  return response.headers.filter(([each]) => each.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
 }
 
 function toBytes(data: string | Uint8Array): Uint8Array {
@@ -39,22 +39,22 @@ function toBytes(data: string | Uint8Array): Uint8Array {
 }
 
 /**
- * A client that sends exactly the bytes it is told to, and takes nothing but valid HTTP for an answer.
+ * A client that sends exactly the bytes it is told to, and takes nothing but valid HTTP for a response.
  *
  * Every wait ends with what it waits for, with a fault in the server's bytes, or at one overall deadline.
  */
 export class RawClient {
-  /** Every answer so far, interim ones too. */
-  readonly replies: RawReply[] = [];
+  /** Every response so far, interim ones too. */
+  readonly responses: RawResponse[] = [];
   readonly socket: net.Socket;
   state: ConnectionState = "open";
-  readonly #parser: ReplyParser;
+  readonly #parser: ResponseParser;
   readonly #watchers = new Set<() => void>();
   #fault: Error | undefined;
 
   private constructor(socket: net.Socket, methods: readonly string[]) {
     this.socket = socket;
-    this.#parser = new ReplyParser(methods, (reply) => this.replies.push(reply));
+    this.#parser = new ResponseParser(methods, (response) => this.responses.push(response));
     connected.add(this);
     socket.setNoDelay(true);
     socket.on("connect", () => this.#notify());
@@ -77,7 +77,7 @@ export class RawClient {
   }
 
   /**
-   * @param methods what will be asked, in order: the framing of an answer depends on it. Beyond the list: GET.
+   * @param methods what will be asked, in order: the framing of a response depends on it. Beyond the list: GET.
    */
   static async connect(server: { getPort(): number }, methods: readonly string[] = []): Promise<RawClient> {
     const socket = net.connect({ host: "127.0.0.1", port: server.getPort(), allowHalfOpen: true });
@@ -102,7 +102,7 @@ export class RawClient {
     }
   }
 
-  /** Shuts the sending side; the answers can still be read. */
+  /** Shuts the sending side; the responses can still be read. */
   half(): void {
     this.socket.end();
   }
@@ -117,25 +117,25 @@ export class RawClient {
     this.socket.destroy();
   }
 
-  /** Waits for `count` final answers in all and gives every answer so far; the connection may end with the last. */
-  async read(count: number): Promise<RawReply[]> {
-    const enough = (): boolean => this.replies.filter((reply) => !reply.interim).length >= count;
-    await this.#until(() => enough() || this.state !== "open", `${count} answers`);
-    if (!enough()) throw new Error(`connection ended (${this.state}) before ${count} answers: ${this.#story()}`);
-    return [...this.replies];
+  /** Waits for `count` final responses in all and gives every response so far; the connection may end with the last. */
+  async read(count: number): Promise<RawResponse[]> {
+    const enough = (): boolean => this.responses.filter((response) => !response.interim).length >= count;
+    await this.#until(() => enough() || this.state !== "open", `${count} responses`);
+    if (!enough()) throw new Error(`connection ended (${this.state}) before ${count} responses: ${this.#story()}`);
+    return [...this.responses];
   }
 
-  /** Waits for `count` answers in all, interim ones counted. */
-  async readAny(count: number): Promise<RawReply[]> {
-    await this.#until(() => this.replies.length >= count || this.state !== "open", `${count} answers or interim answers`);
-    if (this.replies.length < count) throw new Error(`connection ended (${this.state}) before ${count} answers: ${this.#story()}`);
-    return [...this.replies];
+  /** Waits for `count` responses in all, interim ones counted. */
+  async readAny(count: number): Promise<RawResponse[]> {
+    await this.#until(() => this.responses.length >= count || this.state !== "open", `${count} responses, interim ones counted`);
+    if (this.responses.length < count) throw new Error(`connection ended (${this.state}) before ${count} responses: ${this.#story()}`);
+    return [...this.responses];
   }
 
-  /** Waits until the server has ended the connection and gives every answer. */
-  async end(): Promise<RawReply[]> {
+  /** Waits until the server has ended the connection and gives every response. */
+  async end(): Promise<RawResponse[]> {
     await this.#until(() => this.state !== "open", "the end of the connection");
-    return [...this.replies];
+    return [...this.responses];
   }
 
   #take(action: () => void): void {
@@ -176,12 +176,12 @@ export class RawClient {
   }
 }
 
-/** Header lines that a message may hold at most once. */
+/** Header fields that a message may hold at most once. */
 const singular = new Set(["content-length", "transfer-encoding", "content-type", "connection", "date"]);
 const statusLine = /^HTTP\/1\.1 ([1-5][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)$/;
 const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/;
 
-type Head = Omit<RawReply, "body" | "whole">;
+type Head = Omit<RawResponse, "body" | "whole">;
 
 type Framing =
   | { readonly kind: "length"; readonly length: number }
@@ -189,20 +189,20 @@ type Framing =
   | { readonly kind: "rest" }
   | { readonly kind: "switched" };
 
-/** Cuts a byte stream into answers; throws at the first byte that RFC 9112 does not allow there. */
-class ReplyParser {
+/** Cuts a byte stream into responses; throws at the first byte that RFC 9112 does not allow there. */
+class ResponseParser {
   /** The first bytes of the connection, for the message of a failure. */
   start = "";
   readonly #methods: readonly string[];
-  readonly #emit: (reply: RawReply) => void;
-  /** What has arrived and is not part of a complete answer yet. */
+  readonly #emit: (response: RawResponse) => void;
+  /** What has arrived and is not part of a complete response yet. */
   #bytes = Buffer.alloc(0);
   #finals = 0;
   /** What still comes is no HTTP any more. */
   #switched = false;
-  #open: { reply: Head; framing: Framing } | undefined;
+  #open: { response: Head; framing: Framing } | undefined;
 
-  constructor(methods: readonly string[], emit: (reply: RawReply) => void) {
+  constructor(methods: readonly string[], emit: (response: RawResponse) => void) {
     this.#methods = methods;
     this.#emit = emit;
   }
@@ -216,8 +216,8 @@ class ReplyParser {
   /** The connection is over: content without a length ends here, and a message cut short shows as not whole. */
   finish(): void {
     if (this.#open !== undefined) {
-      const { reply, framing } = this.#open;
-      this.#emit({ ...reply, body: this.#take(this.#bytes.length), whole: framing.kind === "rest" });
+      const { response, framing } = this.#open;
+      this.#emit({ ...response, body: this.#take(this.#bytes.length), whole: framing.kind === "rest" });
     } else if (this.#bytes.length > 0 && !this.#switched) {
       throw new Error(`the connection ended inside a head: ${this.#here()}`);
     }
@@ -228,12 +228,12 @@ class ReplyParser {
   #step(): boolean {
     if (this.#switched) return false;
     if (this.#open === undefined) return this.#head();
-    const { reply, framing } = this.#open;
+    const { response, framing } = this.#open;
     this.#switched = framing.kind === "switched";
     const body = this.#content(framing);
     if (body === undefined) return false;
     this.#open = undefined;
-    this.#emit({ ...reply, body, whole: true });
+    this.#emit({ ...response, body, whole: true });
     return true;
   }
 
@@ -263,23 +263,23 @@ class ReplyParser {
     if (status === null) throw new Error(`not a status line: ${this.#here()}`);
     const headers = lines.map((line): [string, string] => {
       const field = fieldLine.exec(line);
-      if (field === null) throw new Error(`not a header line, ${JSON.stringify(line)}: ${this.#here()}`);
+      if (field === null) throw new Error(`not a header field, ${JSON.stringify(line)}: ${this.#here()}`);
       return [field[1] ?? "", field[2] ?? ""];
     });
     const code = Number(status[1]);
     const interim = code < 200 && code !== 101;
-    const reply = { status: code, reason: status[2] ?? "", headers, interim, head };
+    const response = { status: code, reason: status[2] ?? "", headers, interim, head };
     const method = this.#methods[this.#finals] ?? "GET";
     if (!interim) this.#finals += 1;
-    this.#open = { reply, framing: this.#framing(reply, method) };
+    this.#open = { response, framing: this.#framing(response, method) };
     this.#take(end + 4);
     return true;
   }
 
   /** RFC 9112 6.3, and the duties of a sender in RFC 9110 8.6 and RFC 9112 6.1. */
-  #framing(reply: Head, method: string): Framing {
+  #framing(response: Head, method: string): Framing {
     const seen = new Map<string, string>();
-    for (const [name, value] of reply.headers) {
+    for (const [name, value] of response.headers) {
       const key = name.toLowerCase();
       if (singular.has(key) && seen.has(key)) throw new Error(`two ${name} lines: ${this.#here()}`);
       seen.set(key, value);
@@ -289,12 +289,12 @@ class ReplyParser {
     if (length !== undefined && coding !== undefined) throw new Error(`two framings: ${this.#here()}`);
     if (length !== undefined && !/^[0-9]+$/.test(length)) throw new Error(`bad Content-Length: ${this.#here()}`);
     if (coding !== undefined && coding !== "chunked") throw new Error(`bad Transfer-Encoding: ${this.#here()}`);
-    const tunnel = reply.status === 101 || (method === "CONNECT" && reply.status >= 200 && reply.status < 300);
-    if (reply.status < 200 || reply.status === 204 || tunnel) {
+    const tunnel = response.status === 101 || (method === "CONNECT" && response.status >= 200 && response.status < 300);
+    if (response.status < 200 || response.status === 204 || tunnel) {
       if (length !== undefined || coding !== undefined) throw new Error(`framing where none may stand: ${this.#here()}`);
       return tunnel ? { kind: "switched" } : { kind: "length", length: 0 };
     }
-    if (method === "HEAD" || reply.status === 304) return { kind: "length", length: 0 };
+    if (method === "HEAD" || response.status === 304) return { kind: "length", length: 0 };
     if (coding !== undefined) return { kind: "chunked" };
     return length === undefined ? { kind: "rest" } : { kind: "length", length: Number(length) };
   }

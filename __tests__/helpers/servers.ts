@@ -24,7 +24,7 @@ export async function startServer(options?: AsyncHttpServerOptions): Promise<Asy
   return server;
 }
 
-/** A started server that serves every request with one callback. */
+/** A started server that serves every request with one handler. */
 export async function startServing(
   callback: (request: Request) => unknown,
   options?: AsyncHttpServerOptions,
@@ -37,7 +37,7 @@ export async function startServing(
 /**
  * Closes every server of the test while its clients are still there, twice.
  *
- * What is left afterwards is a leak and fails the test: a callback's error that nobody took, a port, a connection.
+ * What is left afterwards is a leak and fails the test: a handler's error that nobody took, a port, a connection.
  */
 afterEach(async () => {
   const leaks: unknown[] = [];
@@ -59,7 +59,7 @@ export async function nextSocket(server: AsyncHttpServer): Promise<Socket> {
 }
 
 /** Settles when the server has seen the end of a connection. */
-export async function gone(socket: Socket): Promise<void> {
+export async function disconnected(socket: Socket): Promise<void> {
   if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
   // A socket says that it is closed before its listeners are told.
   await turn();
@@ -113,7 +113,7 @@ export async function settle(server: AsyncHttpServer): Promise<void> {
   await client.send("\0\r\n\r\n");
   await client.end();
   client.destroy();
-  await gone(socket);
+  await disconnected(socket);
 }
 
 /** Whether a promise has settled, however it did, by the next turn of the event loop. */
@@ -147,7 +147,7 @@ export function deferred(): Deferred {
   return { promise, resolve };
 }
 
-/** The bytes of a GET with these header lines besides Host. */
+/** The bytes of a GET with these header fields besides Host. */
 export function get(target = "/", ...lines: readonly string[]): string {
   return requestOf("GET", target, lines, "");
 }
@@ -157,7 +157,7 @@ export function post(target: string, body: string, length: number = Buffer.byteL
   return postLines(target, [`Content-Length: ${length}`], body);
 }
 
-/** The bytes of a POST with these header lines besides Host, which tell how long the body is. */
+/** The bytes of a POST with these header fields besides Host, which tell how long the body is. */
 export function postLines(target: string, lines: readonly string[], body: string): string {
   return requestOf("POST", target, lines, body);
 }

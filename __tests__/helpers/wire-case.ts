@@ -1,6 +1,6 @@
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import type { Echo, ParityApp } from "./parity-app";
-import { headerValues, RawClient, type ConnectionState, type RawReply } from "./raw-client";
+import { headerValues, RawClient, type ConnectionState, type RawResponse } from "./raw-client";
 import { get } from "./servers";
 
 // In the titles of tests, "9110" and "9112" are the RFCs of that number.
@@ -20,17 +20,17 @@ export interface Exchange {
   readonly send: string | readonly string[];
   /** Shuts the sending side behind the bytes. */
   readonly half?: boolean;
-  /** The methods of the requests, as far as they are not GET and decide the framing of the answers. */
+  /** The methods of the requests, as far as they are not GET and decide the framing of the responses. */
   readonly methods?: readonly string[];
-  /** Every answer in order, interim ones too. */
+  /** Every response in order, interim ones too. */
   readonly statuses: readonly Status[];
   readonly end: End;
-  /** Every request that reached the callback, as `METHOD target`. */
+  /** Every request that reached the handler, as `METHOD target`. */
   readonly ran: readonly string[];
 }
 
 export interface Outcome {
-  readonly replies: readonly RawReply[];
+  readonly responses: readonly RawResponse[];
   readonly end: ConnectionState;
   readonly ran: readonly string[];
   readonly errors: readonly unknown[];
@@ -47,21 +47,21 @@ export const smuggled = get("/smuggled");
 const inStep = get("/in-step");
 
 /** The fields of the request that the echo route answered. */
-export function echoOf(reply: RawReply | undefined): Echo {
-  return JSON.parse(reply?.body.toString() ?? "") as Echo;
+export function echoOf(response: RawResponse | undefined): Echo {
+  return JSON.parse(response?.body.toString() ?? "") as Echo;
 }
 
 /** A good request on a connection of its own: the process lives, and whatever was sent before has been read. */
 export async function roundTrip(app: ParityApp): Promise<void> {
   const client = await RawClient.connect(app.server);
   await client.send(inStep);
-  const [reply] = await client.read(1);
-  expect(echoOf(reply).url["path"]).toBe("/in-step");
+  const [response] = await client.read(1);
+  expect(echoOf(response).url["path"]).toBe("/in-step");
   client.destroy();
 }
 
 /**
- * Plays a case until as many final answers are there as are expected and the connection has ended, or proves open.
+ * Plays a case until as many final responses are there as are expected and the connection has ended, or proves open.
  *
  * Afterwards the server still serves others, and it has run nothing more of the case.
  */
@@ -75,13 +75,13 @@ export async function outcomeOf(
   const client = await RawClient.connect(app.server, methods);
   app.ran.length = app.errors.length = 0;
   await play(client);
-  const replies = end === "open" || end === "switched" ? await client.read(finals) : await client.end();
+  const responses = end === "open" || end === "switched" ? await client.read(finals) : await client.end();
   const ofTheCase = (): string[] => app.ran.filter((line) => line !== "GET /in-step");
-  const outcome = { replies, end: client.state, ran: ofTheCase(), errors: [...app.errors] };
+  const outcome = { responses, end: client.state, ran: ofTheCase(), errors: [...app.errors] };
   if (end === "open") {
     await client.send(inStep);
     const after = await client.read(finals + 1);
-    expect(after).toHaveLength(replies.length + 1);
+    expect(after).toHaveLength(responses.length + 1);
     expect(echoOf(after.at(-1)).url["path"]).toBe("/in-step");
   }
   await roundTrip(app);
@@ -101,7 +101,7 @@ export async function expectExchange(app: ParityApp, exchange: Exchange): Promis
     if (half === true) client.half();
   };
   const outcome = await outcomeOf(app, methods, play, countFinals(statuses), end);
-  expectStatuses(outcome.replies, statuses);
+  expectStatuses(outcome.responses, statuses);
   if (end === "eof" || end === "open") expect(outcome.end).toBe(end);
   expect(outcome.ran).toEqual(ran);
   return outcome;
@@ -111,18 +111,18 @@ export function countFinals(statuses: readonly Status[]): number {
   return statuses.filter((status) => typeof status !== "number" || status >= 200 || status === 101).length;
 }
 
-/** The statuses are these and no more; each error answer of the library has its form, and every answer is whole. */
-export function expectStatuses(replies: readonly RawReply[], expected: readonly Status[]): void {
-  const actual = replies.map((reply) => reply.status);
+/** The statuses are these and no more; each error response of the library has its form, and every response is whole. */
+export function expectStatuses(responses: readonly RawResponse[], expected: readonly Status[]): void {
+  const actual = responses.map((response) => response.status);
   const wanted = expected.map((status, i) => {
     const one = actual[i] ?? 0;
     return typeof status !== "number" && status.includes(one) ? one : status;
   });
   expect(actual).toEqual(wanted);
-  expect(replies.every((reply) => reply.whole)).toBe(true);
+  expect(responses.every((response) => response.whole)).toBe(true);
 }
 
-/** Nim's phrases of the answers that the library itself gives. */
+/** Nim's phrases of the responses that the library itself gives. */
 const phrases: Readonly<Record<number, string>> = {
   400: "Bad Request",
   408: "Request Timeout",
@@ -135,69 +135,69 @@ const phrases: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** An error answer of the library: its status in words, and the word that the connection ends. */
-export function expectErrorAnswer(reply: RawReply | undefined, content?: string): void {
-  const status = expectStatusLine(reply);
+/** An error response of the library: its status in words, and the word that the connection ends. */
+export function expectErrorResponse(response: RawResponse | undefined, content?: string): void {
+  const status = expectStatusLine(response);
   const text = content ?? status;
-  expect(reply?.body.toString()).toBe(text);
-  expect(headerValues(reply!, "content-type")).toEqual(["text/plain"]);
-  expect(headerValues(reply!, "content-length")).toEqual([String(text.length)]);
+  expect(response?.body.toString()).toBe(text);
+  expect(headerValues(response!, "content-type")).toEqual(["text/plain"]);
+  expect(headerValues(response!, "content-length")).toEqual([String(text.length)]);
 }
 
-/** An error answer to what may have been a HEAD, for all that the library knows: nothing behind the head, nothing on a length. */
-export function expectBareErrorAnswer(reply: RawReply | undefined): void {
-  expectStatusLine(reply);
-  expect(reply?.body.toString()).toBe("");
-  expect([...headerValues(reply!, "content-type"), ...headerValues(reply!, "content-length")]).toEqual([]);
+/** An error response to what may have been a HEAD, for all that the library knows: nothing behind the head, nothing on a length. */
+export function expectBareErrorResponse(response: RawResponse | undefined): void {
+  expectStatusLine(response);
+  expect(response?.body.toString()).toBe("");
+  expect([...headerValues(response!, "content-type"), ...headerValues(response!, "content-length")]).toEqual([]);
 }
 
-function expectStatusLine(reply: RawReply | undefined): string {
-  if (reply === undefined) throw new Error("no answer");
-  const status = `${reply.status} ${phrases[reply.status]}`;
-  expect(reply.head.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
-  expect(headerValues(reply, "connection")).toEqual(["close"]);
+function expectStatusLine(response: RawResponse | undefined): string {
+  if (response === undefined) throw new Error("no response");
+  const status = `${response.status} ${phrases[response.status]}`;
+  expect(response.head.split("\r\n")[0]).toBe(`HTTP/1.1 ${status}`);
+  expect(headerValues(response, "connection")).toEqual(["close"]);
   return status;
 }
 
 /** One request is served, and the connection is in step behind it. */
 export async function expectServed(app: ParityApp, send: Exchange["send"], ran: string): Promise<Echo> {
-  const { replies } = await expectExchange(app, { send, statuses: [200], end: "open", ran: [ran] });
-  return echoOf(replies[0]);
+  const { responses } = await expectExchange(app, { send, statuses: [200], end: "open", ran: [ran] });
+  return echoOf(responses[0]);
 }
 
-/** One error answer, then the end; nothing was run. */
+/** One error response, then the end; nothing was run. */
 export async function expectRefused(app: ParityApp, send: Exchange["send"], ...statuses: number[]): Promise<void> {
-  const { replies } = await expectExchange(app, { send, statuses: [statuses], end: "eof", ran: [] });
-  expectErrorAnswer(replies[0]);
+  const { responses } = await expectExchange(app, { send, statuses: [statuses], end: "eof", ran: [] });
+  expectErrorResponse(responses[0]);
 }
 
-/** Sends one request, lets the test answer it, and checks that the connection is in step behind the answer. */
+/** Sends one request, lets the test answer it, and checks that the connection is in step behind the response. */
 export async function answered(
   server: AsyncHttpServer,
-  answer: (request: Request) => Promise<unknown>,
+  respond: (request: Request) => Promise<unknown>,
   method = "GET",
   version = "HTTP/1.1",
-): Promise<RawReply[]> {
+): Promise<RawResponse[]> {
   const client = await RawClient.connect(server, [method]);
   const keep = version === "HTTP/1.0" ? "Connection: keep-alive\r\n" : "";
   await client.send(`${method} /asked ${version}\r\nHost: h\r\n${keep}\r\n`);
-  await answer(await server.acceptRequest());
-  const replies = await client.read(1);
+  await respond(await server.acceptRequest());
+  const responses = await client.read(1);
   await client.send(inStep);
   const next = await server.acceptRequest();
   expect(next.url.path).toBe("/in-step");
   await next.respond(200, "in step");
   const all = await client.read(2);
-  expect(all).toHaveLength(replies.length + 1);
+  expect(all).toHaveLength(responses.length + 1);
   expect(all.at(-1)?.body.toString()).toBe("in step");
-  return replies;
+  return responses;
 }
 
-/** What Node adds to every answer; the contract does not fix it. */
+/** What Node adds to every response; the contract does not fix it. */
 const added = new Set(["date", "connection", "keep-alive"]);
 
-/** Status line and header lines in wire order, without those that Node adds. */
-export function linesOf(reply: RawReply | undefined): string[] {
-  const [status = "", ...lines] = reply?.head.split("\r\n") ?? [];
+/** Status line and header fields in wire order, without those that Node adds. */
+export function linesOf(response: RawResponse | undefined): string[] {
+  const [status = "", ...lines] = response?.head.split("\r\n") ?? [];
   return [status, ...lines.filter((line) => !added.has(line.slice(0, line.indexOf(":")).toLowerCase()))];
 }

@@ -122,8 +122,8 @@ describe("lib/pure/asynchttpserver.nim, the documentation's examples", () => {
     const server = await startServing((req) => req.respond(Http200, "Hello World", newHttpHeaders(headers)));
     const client = await RawClient.connect(server);
     await client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    const [reply] = await client.read(1);
-    expect(reply?.headers.filter(([name]) => name.toLowerCase() === "date")).toEqual([["date", headers.Date]]);
+    const [response] = await client.read(1);
+    expect(response?.headers.filter(([name]) => name.toLowerCase() === "date")).toEqual([["date", headers.Date]]);
   });
 
   test("getPort: the port that was chosen", async () => {

@@ -1,6 +1,6 @@
 import { shareParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { expectErrorAnswer, expectExchange, linesOf, plain, roundTrip, smuggled } from "../helpers/wire-case";
+import { expectErrorResponse, expectExchange, linesOf, plain, roundTrip, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -17,22 +17,22 @@ describe("the Nim server's routes", () => {
     ["/twice", ["HTTP/1.1 200 OK", "Content-Length: 5"], "first"],
   ] as const)("%s", async (path, head, content) => {
     const send = `GET ${path} ${plain}`;
-    const { replies } = await expectExchange(app, { send, statuses: [Number(head[0].slice(9, 12))], end: "open", ran: [`GET ${path}`] });
-    expect(linesOf(replies[0])).toEqual(head);
-    expect(replies[0]?.body.toString()).toBe(content);
+    const { responses } = await expectExchange(app, { send, statuses: [Number(head[0].slice(9, 12))], end: "open", ran: [`GET ${path}`] });
+    expect(linesOf(responses[0])).toEqual(head);
+    expect(responses[0]?.body.toString()).toBe(content);
   });
 
   test.each(["/raise", "/raiselater"])("%s: 500 without the error's text, then close", async (path) => {
     const send = `GET ${path} ${plain}${smuggled}`;
-    const { replies, errors } = await expectExchange(app, { send, statuses: [500], end: "eof", ran: [`GET ${path}`] });
-    expectErrorAnswer(replies[0]);
+    const { responses, errors } = await expectExchange(app, { send, statuses: [500], end: "eof", ran: [`GET ${path}`] });
+    expectErrorResponse(responses[0]);
     expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(/^raised/) as unknown })]);
   });
 
-  test("/close: the answer says so, and nothing more is run", async () => {
+  test("/close: the response says so, and nothing more is run", async () => {
     const send = `GET /close ${plain}${smuggled}`;
-    const { replies } = await expectExchange(app, { send, statuses: [200], end: "eof", ran: ["GET /close"] });
-    expect(headerValues(replies[0]!, "connection")).toEqual(["close"]);
+    const { responses } = await expectExchange(app, { send, statuses: [200], end: "eof", ran: ["GET /close"] });
+    expect(headerValues(responses[0]!, "connection")).toEqual(["close"]);
   });
 
   test("/noresponse: the connection waits, and the next request is not run", async () => {
@@ -41,6 +41,6 @@ describe("the Nim server's routes", () => {
     await client.send(`GET /noresponse ${plain}${smuggled}`);
     await roundTrip(app);
     expect(app.ran).toEqual(["GET /noresponse", "GET /in-step"]);
-    expect({ state: client.state, replies: client.replies }).toEqual({ state: "open", replies: [] });
+    expect({ state: client.state, responses: client.responses }).toEqual({ state: "open", responses: [] });
   });
 });

@@ -5,7 +5,7 @@ import {
   connectRaw,
   deferred,
   get,
-  gone,
+  disconnected,
   hasSettled,
   makeServer,
   nextSocket,
@@ -33,12 +33,12 @@ function pathOf(request: Request): string {
 describe("the pull form", () => {
   test("gives the request, which is answered later", async () => {
     const server = await startServer();
-    const reply = fetch(`${server.url}/login`, { method: "POST", body: "{}" });
+    const response = fetch(`${server.url}/login`, { method: "POST", body: "{}" });
     const request = await server.acceptRequest();
     expect(request).toBeInstanceOf(Request);
     expect([request.reqMethod, request.url.path, request.body]).toEqual(["POST", "/login", "{}"]);
     await request.respond(200, "welcome");
-    expect(await (await reply).text()).toBe("welcome");
+    expect(await (await response).text()).toBe("welcome");
   });
 
   test("gives a request only when its body is whole", async () => {
@@ -142,7 +142,7 @@ describe("bodies that are not whole", () => {
     const client = await RawClient.connect(server);
     await client.send("POST /expect HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
     for (let i = 0; i < 3; i++) await settle(server);
-    expect(client.replies).toEqual([]);
+    expect(client.responses).toEqual([]);
     const accepted = server.acceptRequest();
     expect((await client.readAny(1)).map(({ status }) => status)).toEqual([100]);
     await client.send("ok");
@@ -163,17 +163,17 @@ describe("bodies that are not whole", () => {
   });
 });
 
-describe("a client that leaves", () => {
-  test.each<[how: string, leave: (client: RawClient) => void]>([
+describe("a client that disconnects", () => {
+  test.each<[how: string, disconnect: (client: RawClient) => void]>([
     ["with a reset", (client) => client.reset()],
     ["with an end", (client) => client.destroy()],
-  ])("%s takes its queued request with it", async (_how, leave) => {
+  ])("%s takes its queued request with it", async (_how, disconnect) => {
     const server = await startServer();
     const accepted = nextSocket(server);
     const leaving = await queue(server, "/leaving");
     await queue(server, "/stays");
-    const closed = gone(await accepted);
-    leave(leaving);
+    const closed = disconnected(await accepted);
+    disconnect(leaving);
     await closed;
     expect(pathOf(await server.acceptRequest())).toBe("/stays");
   });
@@ -185,7 +185,7 @@ describe("a client that leaves", () => {
     await client.send(post("/half", "ha", 4));
     await settle(server);
     client.reset();
-    await gone(socket);
+    await disconnected(socket);
     expect(await hasSettled(accepted)).toBe(false);
     await queue(server, "/next");
     expect(pathOf(await accepted)).toBe("/next");
@@ -223,8 +223,8 @@ describe("one at a time on a connection", () => {
     expect(client.socket.writableLength).toBeGreaterThan(0);
     await first.respond(200, pathOf(first));
     void server.serve((request) => request.respond(200, pathOf(request)));
-    const replies = await client.read(count);
-    expect(replies.map(({ body }) => body.toString())).toEqual(Array.from({ length: count }, (_, i) => `/${i}`));
+    const responses = await client.read(count);
+    expect(responses.map(({ body }) => body.toString())).toEqual(Array.from({ length: count }, (_, i) => `/${i}`));
   });
 });
 
@@ -249,7 +249,7 @@ describe("timeout", () => {
     await leaving.send(get("/left"));
     await server.acceptRequest();
     leaving.reset();
-    await gone(socket);
+    await disconnected(socket);
     const pipelining = await RawClient.connect(server);
     await pipelining.send(get("/accepted") + get("/behind"));
     await server.acceptRequest();
@@ -422,7 +422,7 @@ describe("a server that does not listen", () => {
   });
 });
 
-describe("Nim's form, with a callback", () => {
+describe("Nim's form, with a handler", () => {
   test("resolves with nothing as soon as the request is handed over", async () => {
     const server = await startServer();
     const gate = deferred();
@@ -439,7 +439,7 @@ describe("Nim's form, with a callback", () => {
     expect((await client.read(1))[0]?.body.toString()).toBe("late");
   });
 
-  test("gives a queued request to the callback before it returns", async () => {
+  test("gives a queued request to the handler before it returns", async () => {
     const server = await startServer();
     await queue(server, "/queued");
     const handed: string[] = [];
@@ -469,7 +469,7 @@ describe("Nim's form, with a callback", () => {
     expect(order).toEqual(["callback /1", "pulled /2"]);
   });
 
-  test("a callback that is no promise, or a thenable that fails, is seen to", async () => {
+  test("a handler that is no promise, or a thenable that fails, is seen to", async () => {
     const server = await startServer({ onError: (error) => failures.push(error) });
     const failures: unknown[] = [];
     const thenable = { then: (_resolve: unknown, reject: (error: unknown) => void) => reject("a thenable failed") };
@@ -485,12 +485,12 @@ describe("Nim's form, with a callback", () => {
   });
 });
 
-test("an answer names the connection's future as HTTP/1.1 does: silence means it stays open", async () => {
+test("a response names the connection's future as HTTP/1.1 does: silence means it stays open", async () => {
   const server = await startServer();
   const client = await queue(server, "/1");
   await (await server.acceptRequest()).respond(200);
-  const [reply] = await client.read(1);
-  expect(headerValues(reply!, "connection")).not.toContain("close");
+  const [response] = await client.read(1);
+  expect(headerValues(response!, "connection")).not.toContain("close");
   await client.send(get("/2"));
   expect(pathOf(await server.acceptRequest())).toBe("/2");
 });

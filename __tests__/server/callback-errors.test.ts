@@ -49,7 +49,7 @@ const throwing: ReadonlyArray<[how: string, callback: (request: Request) => unkn
   ["what is no error", () => Promise.reject("a string"), "a string"],
   ["undefined", () => Promise.reject(undefined), undefined],
   [
-    "after an invalid answer",
+    "after an invalid response",
     async (request) => {
       await request.respond(200, "x", { "a b": "c" }).catch(() => {});
       throw failure;
@@ -58,18 +58,18 @@ const throwing: ReadonlyArray<[how: string, callback: (request: Request) => unkn
   ],
 ];
 
-describe("the client of a callback that throws", () => {
+describe("the client of a handler that throws", () => {
   test.each(throwing)("%s gets 500 without a word of the error, then the end", async (_how, callback) => {
     const server = await startServer({ onError: () => {} });
     void server.serve(callback);
     const client = await send(server);
-    const [reply] = await client.end();
-    expect(reply).toMatchObject({ status: 500, reason: "Internal Server Error", whole: true });
-    expect(reply?.body.toString()).toBe("500 Internal Server Error");
-    expect(reply?.head.toLowerCase()).not.toContain("secret");
+    const [response] = await client.end();
+    expect(response).toMatchObject({ status: 500, reason: "Internal Server Error", whole: true });
+    expect(response?.body.toString()).toBe("500 Internal Server Error");
+    expect(response?.head.toLowerCase()).not.toContain("secret");
   });
 
-  test("after it answered has its answer, whole", async () => {
+  test("after it answered has its response, whole", async () => {
     const server = await startServer({ onError: () => {} });
     void server.serve(async (request) => {
       await request.respond(200, "fine");
@@ -87,11 +87,11 @@ describe("the client of a callback that throws", () => {
       await request.sendHeaders({ "Content-Length": "4" });
       throw failure;
     });
-    const [reply] = await (await send(server)).end();
-    expect(reply).toMatchObject({ status: 200, whole: false });
+    const [response] = await (await send(server)).end();
+    expect(response).toMatchObject({ status: 200, whole: false });
   });
 
-  test("after an interim answer gets 500", async () => {
+  test("after an interim response gets 500", async () => {
     const server = await startServer({ onError: () => {} });
     void server.serve(async (request) => {
       await request.respond(102);
@@ -193,7 +193,7 @@ describe("onError", () => {
   });
 });
 
-describe("under acceptRequest with a callback", () => {
+describe("under acceptRequest with a handler", () => {
   test.each(throwing)("what is thrown %s rejects the call that waits in the loop", async (_how, callback, error) => {
     const server = await startServer();
     const client = await send(server);
@@ -226,7 +226,7 @@ describe("under acceptRequest with a callback", () => {
     expect((await server.acceptRequest()).url.path).toBe("/kept");
   });
 
-  test("only calls with a callback are told; a pull waits on", async () => {
+  test("only calls with a handler are told; a pull waits on", async () => {
     const server = await startServer();
     const gate = deferred();
     await send(server);
@@ -250,7 +250,7 @@ describe("under acceptRequest with a callback", () => {
   test("several errors reject several calls, in order; each is delivered once", async () => {
     const server = await startServer();
     const errors = [new Error("1"), new Error("2"), new Error("3")];
-    // Callbacks that fail later, so that no call of the loop is told before its own request is there.
+    // Handlers that fail later, so that no call of the loop is told before its own request is there.
     const gate = deferred();
     for (const error of errors) {
       await send(server);
@@ -269,7 +269,7 @@ describe("under acceptRequest with a callback", () => {
 });
 
 describe("what nobody took", () => {
-  /** Lets callbacks of the loop fail for so many requests, at a time when no call waits in it. */
+  /** Lets handlers of the loop fail for so many requests, at a time when no call waits in it. */
   async function failTimes(server: AsyncHttpServer, count: number, errorOf: (i: number) => unknown): Promise<void> {
     const gate = deferred();
     const clients: RawClient[] = [];
@@ -313,7 +313,7 @@ describe("what nobody took", () => {
     expect(error.message).toBe("103 request callbacks failed, of which 100 are here");
   });
 
-  test("a callback that fails while close is at work is not lost either", async () => {
+  test("a handler that fails while close is at work is not lost either", async () => {
     const server = await startServer();
     await send(server);
     await server.acceptRequest(async (request) => {
@@ -323,7 +323,7 @@ describe("what nobody took", () => {
     await expect(server.close()).rejects.toBe(failure);
   });
 
-  test("a failed assertion in a callback fails the test through close", async () => {
+  test("a failed assertion in a handler fails the test through close", async () => {
     const server = await startServer();
     const client = await send(server, get("/other"));
     await server.acceptRequest(async (request) => {
@@ -377,8 +377,8 @@ describe("under serve", () => {
     expect(await closed).toMatchObject({ code: "ERR_SERVER_CLOSED" });
   });
 
-  const ends: ReadonlyArray<[what: string, rethrow: (news: unknown) => unknown, told: unknown]> = [
-    ["the news that the client has left is no failure", (news) => news, undefined],
+  const ends: ReadonlyArray<[what: string, rethrow: (reason: unknown) => unknown, told: unknown]> = [
+    ["the reason of the aborted signal is no failure", (reason) => reason, undefined],
     ["an error of its own is one, though the client has left", () => failure, failure],
   ];
 
@@ -391,8 +391,8 @@ describe("under serve", () => {
       running.resolve();
       try {
         await waiting;
-      } catch (news) {
-        throw rethrow(news);
+      } catch (reason) {
+        throw rethrow(reason);
       } finally {
         ended.resolve();
       }

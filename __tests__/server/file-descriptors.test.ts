@@ -191,7 +191,7 @@ describe("shouldAcceptRequest", () => {
     await second.send(get("/second"));
     await arrived;
     await turn();
-    expect(second.replies).toEqual([]);
+    expect(second.responses).toEqual([]);
     onSystem(limitsOf("1024"), 1000);
     expect((await second.read(1))[0]?.body.toString()).toBe("/second|");
   });

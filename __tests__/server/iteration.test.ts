@@ -108,7 +108,7 @@ describe("disposal", () => {
     expect(server.node.listening).toBe(false);
   });
 
-  test("rejects with the error of a callback, as close does", async () => {
+  test("rejects with the error of a handler, as close does", async () => {
     const server = await startServer();
     const failure = new Error("in the callback");
     const client = await send(server, get("/"));

@@ -67,7 +67,7 @@ describe("starting", () => {
   test.each<[what: string, start: (server: AsyncHttpServer, used: number) => Promise<void>, expected: object]>([
     ["a port in use", (server, used) => server.serve(used, echo), { code: "EADDRINUSE" }],
     ["a port out of range", (server) => server.serve(65_536, echo), { code: "ERR_INVALID_ARGUMENT", name: "RangeError" }],
-    ["no callback", (server) => server.serve(0, undefined as never), { code: "ERR_INVALID_ARGUMENT", name: "TypeError" }],
+    ["no handler", (server) => server.serve(0, undefined as never), { code: "ERR_INVALID_ARGUMENT", name: "TypeError" }],
     ["nothing at all", (server) => server.serve(undefined as never), { code: "ERR_INVALID_ARGUMENT", name: "TypeError" }],
     ["a server that does not listen", (server) => server.serve(echo), { code: "ERR_SERVER_NOT_LISTENING" }],
   ])("%s is an error, and the server can be served afterwards", async (_what, start, expected) => {
@@ -114,7 +114,7 @@ describe("the end", () => {
     expect(await served).toBeUndefined();
   });
 
-  test("after close, the server can be served again, by another callback", async () => {
+  test("after close, the server can be served again, by another handler", async () => {
     const server = await startServer();
     const first = server.serve((request) => request.respond(Http200, "first"));
     expect(await textOf(server)).toBe("first");
@@ -139,7 +139,7 @@ describe("the end", () => {
   });
 });
 
-test("no callback waits for another", async () => {
+test("no handler waits for another", async () => {
   const server = await startServer();
   const gate = deferred();
   void server.serve(async (request) => {
@@ -152,15 +152,15 @@ test("no callback waits for another", async () => {
   expect(await slow).toBe("/slow");
 });
 
-test("a call that waits for a request comes before the callback", async () => {
+test("a call that waits for a request comes before the handler", async () => {
   const server = await startServer();
   const accepted = server.acceptRequest();
   void server.serve(echo);
-  const reply = textOf(server, "/pulled");
+  const response = textOf(server, "/pulled");
   const request = await accepted;
   expect(await textOf(server, "/served")).toBe("/served|");
   await request.respond(Http200, "pulled");
-  expect(await reply).toBe("pulled");
+  expect(await response).toBe("pulled");
 });
 
 describe("with assumed descriptors", () => {

@@ -12,7 +12,7 @@ import {
   deferred,
   echo,
   get,
-  gone,
+  disconnected,
   hasSettled,
   makeServer,
   nextSocket,
@@ -90,7 +90,7 @@ const connections: ReadonlyArray<[kind: string, open: (server: AsyncHttpServer) 
     },
   ],
   [
-    "one with an answer that has begun",
+    "one with a response that has begun",
     async (server) => {
       const client = await RawClient.connect(server);
       await client.send(get("/"));
@@ -99,7 +99,7 @@ const connections: ReadonlyArray<[kind: string, open: (server: AsyncHttpServer) 
     },
   ],
   [
-    "one with an answer that its client does not read",
+    "one with a response that its client does not read",
     async (server) => {
       const client = await RawClient.connect(server);
       client.socket.pause();
@@ -223,7 +223,7 @@ describe("calling it", () => {
     expect(server.node.listening).toBe(false);
   });
 
-  test("from within a callback", async () => {
+  test("from within a handler", async () => {
     const server = await startServer();
     const served = server.serve(async (request) => {
       await request.respond(200, "the last one");
@@ -295,16 +295,16 @@ describe("the port", () => {
 });
 
 describe("what it ends", () => {
-  test("an answer whose respond has settled is delivered whole", async () => {
+  test("a response whose respond has settled is delivered whole", async () => {
     const server = await startServer();
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     const body = "x".repeat(100_000);
     await (await server.acceptRequest()).respond(200, body);
     await server.close();
-    expect((await (await reply).text()) === body).toBe(true);
+    expect((await (await response).text()) === body).toBe(true);
   });
 
-  test("a long answer that its client takes slowly is delivered whole, if respond has settled", async () => {
+  test("a long response that its client takes slowly is delivered whole, if respond has settled", async () => {
     const server = await startServer();
     const client = await RawClient.connect(server);
     await client.send(get("/"));
@@ -315,10 +315,10 @@ describe("what it ends", () => {
     await server.close();
     client.socket.resume();
     await client.end();
-    expect(client.replies[0]?.body.equals(body)).toBe(true);
+    expect(client.responses[0]?.body.equals(body)).toBe(true);
   });
 
-  test.each([200, 2000])("an answer of %i KiB is whole, and no reset behind it, though its client sends on meanwhile", async (size) => {
+  test.each([200, 2000])("a response of %i KiB is whole, and no reset behind it, though its client sends on meanwhile", async (size) => {
     const server = await startServer();
     const client = await RawClient.connect(server);
     await client.send(get("/"));
@@ -330,11 +330,11 @@ describe("what it ends", () => {
     await server.close();
     client.socket.resume();
     await client.end();
-    expect(client.replies.map((reply) => reply.body.equals(body))).toEqual([true]);
+    expect(client.responses.map((response) => response.body.equals(body))).toEqual([true]);
     expect(client.state).toBe("eof");
   });
 
-  test("a client that has its answer and is sending on is ended, not reset", async () => {
+  test("a client that has its response and is sending on is ended, not reset", async () => {
     const server = await startServer();
     const client = await RawClient.connect(server);
     await client.send(get("/"));
@@ -357,18 +357,18 @@ describe("what it ends", () => {
     expect(performance.now() - start).toBeLessThan(5_000);
   });
 
-  test("an answer that has begun is cut, so that the client does not take it for whole", async () => {
+  test("a response that has begun is cut, so that the client does not take it for whole", async () => {
     const server = await startServer();
     const client = await RawClient.connect(server);
     await client.send(get("/"));
     const request = await server.acceptRequest();
     await request.sendHeaders({});
     await server.close();
-    const [reply] = await client.end();
-    expect(reply).toMatchObject({ status: 200, whole: false });
+    const [response] = await client.end();
+    expect(response).toMatchObject({ status: 200, whole: false });
   });
 
-  test("the signal of an unanswered request is aborted, and an answer to it settles", async () => {
+  test("the signal of an unanswered request is aborted, and a response to it settles", async () => {
     const server = await startServer();
     const client = await RawClient.connect(server);
     await client.send(get("/"));
@@ -398,14 +398,14 @@ describe("what it ends", () => {
     const socket = await accepted;
     const closing = server.close();
     await closing;
-    await gone(socket);
+    await disconnected(socket);
     expect((await client).state).toBeDefined();
     await rejectionOf(fetch(url));
   });
 
   test("a stream that is being sent is released", async () => {
     const server = await startServer();
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     const released = deferred();
     async function* endless(): AsyncGenerator<string> {
       try {
@@ -415,7 +415,7 @@ describe("what it ends", () => {
       }
     }
     const answered = (await server.acceptRequest()).respond(200, endless());
-    const body = (await reply).body;
+    const body = (await response).body;
     await server.close();
     await released.promise;
     await answered;
@@ -455,7 +455,7 @@ describe("what it ends", () => {
 });
 
 describe("with grace", () => {
-  test("requests that have arrived are answered, each connection ending with its last answer", async () => {
+  test("requests that have arrived are answered, each connection ending with its last response", async () => {
     const server = await startServer();
     const { client } = await connectRaw(server);
     await client.send(get("/1") + get("/2"));
@@ -465,9 +465,9 @@ describe("with grace", () => {
     await idle.end();
     await first.respond(200, "one");
     await (await server.acceptRequest()).respond(200, "two");
-    const replies = await client.end();
-    expect(replies.map(({ body }) => body.toString())).toEqual(["one", "two"]);
-    expect(replies.map((reply) => headerValues(reply, "connection").includes("close"))).toEqual([false, true]);
+    const responses = await client.end();
+    expect(responses.map(({ body }) => body.toString())).toEqual(["one", "two"]);
+    expect(responses.map((response) => headerValues(response, "connection").includes("close"))).toEqual([false, true]);
     await closing;
   });
 
@@ -549,8 +549,8 @@ describe("with grace", () => {
     }
     const answered = (await server.acceptRequest()).respond(200, source());
     const closed = server.close({ grace: 5_000 });
-    const [reply] = await client.read(1);
-    expect({ whole: reply?.whole, body: String(reply?.body) }).toEqual({ whole: true, body: "begun, ended" });
+    const [response] = await client.read(1);
+    expect({ whole: response?.whole, body: String(response?.body) }).toEqual({ whole: true, body: "begun, ended" });
     client.destroy();
     await Promise.all([answered, closed]);
   });
@@ -576,13 +576,13 @@ describe("its clients", () => {
     await closing.server.close();
   });
 
-  test("ends an answered one too, and the answer is whole", async () => {
+  test("ends an answered one too, and the response is whole", async () => {
     const closing = await startParityApp();
     const client = await RawClient.connect(closing.server);
     await client.send(get("/noheaders"));
     await client.read(1);
     await closing.server.close();
-    expect((await client.end()).map((reply) => reply.body.toString())).toEqual(["plain body"]);
+    expect((await client.end()).map((response) => response.body.toString())).toEqual(["plain body"]);
   });
 
   test("leaves requests that were never accepted unanswered", async () => {

@@ -38,9 +38,9 @@ describe("a server that Node's own was made to listen", () => {
     const server = makeServer();
     for (let i = 0; i < 2; i++) {
       await listenByNode(server);
-      const reply = fetch(server.url);
+      const response = fetch(server.url);
       await (await server.acceptRequest()).respond(200, "accepted");
-      expect(await (await reply).text()).toBe("accepted");
+      expect(await (await response).text()).toBe("accepted");
       const served = server.serve((request) => request.respond(200, "served"));
       expect(await (await fetch(server.url)).text()).toBe("served");
       await server.close();
@@ -53,9 +53,9 @@ describe("a server that Node's own was made to listen", () => {
     const server = makeServer();
     server.node.listen(0);
     const accepted = server.acceptRequest();
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     await (await accepted).respond(204);
-    expect((await reply).status).toBe(204);
+    expect((await response).status).toBe(204);
   });
 
   test("listens already for listen", async () => {
@@ -71,9 +71,9 @@ describe("a server that Node's own was made to listen", () => {
     await listenByNode(server);
     await server.close();
     await server.listen(0);
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     await (await server.acceptRequest()).respond(204);
-    expect((await reply).status).toBe(204);
+    expect((await response).status).toBe(204);
   });
 });
 

@@ -133,11 +133,11 @@ describe("clients", () => {
     const waiting = connect(path).on("error", () => {});
     waiting.write(get("/"));
     await server.acceptRequest();
-    const reply = ask(path, "/answered");
+    const response = ask(path, "/answered");
     await (await server.acceptRequest()).respond(200, "whole");
     const ended = once(waiting.resume(), "close");
     await server.close();
-    expect(await reply).toBe("whole");
+    expect(await response).toBe("whole");
     await ended;
   });
 });

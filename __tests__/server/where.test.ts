@@ -71,24 +71,24 @@ describe("where", () => {
     expect(polls).toBeGreaterThan(1);
   });
 
-  test("takes precedence over the callback of serve for its requests; the callback serves the rest", async () => {
+  test("takes precedence over the handler of serve for its requests; the handler serves the rest", async () => {
     const server = await startServer();
     void server.serve((request) => request.respond(200, "served"));
     const accepted = server.acceptRequest({ where: isAt("/mine") });
     expect(await (await fetch(`${server.url}/other`)).text()).toBe("served");
-    const reply = fetch(`${server.url}/mine`);
+    const response = fetch(`${server.url}/mine`);
     await (await accepted).respond(200, "accepted");
-    expect(await (await reply).text()).toBe("accepted");
+    expect(await (await response).text()).toBe("accepted");
     expect(await (await fetch(`${server.url}/mine`)).text()).toBe("served");
   });
 
-  test("a wait without it, beside the callback of serve, takes the next request", async () => {
+  test("a wait without it, beside the handler of serve, takes the next request", async () => {
     const server = await startServer();
     void server.serve((request) => request.respond(200, "served"));
     const accepted = server.acceptRequest();
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     await (await accepted).respond(200, "accepted");
-    expect(await (await reply).text()).toBe("accepted");
+    expect(await (await response).text()).toBe("accepted");
   });
 
   test("works with Nim's form, too", async () => {
@@ -97,7 +97,7 @@ describe("where", () => {
     const [other, mine] = await send(server, "/other", "/mine");
     await accepted;
     expect((await mine!.read(1))[0]?.body.toString()).toBe("mine");
-    expect(other!.replies).toEqual([]);
+    expect(other!.responses).toEqual([]);
   });
 
   const failure = new Error("where failed");
@@ -145,11 +145,11 @@ describe("where", () => {
   test("sees the whole request, its body too", async () => {
     const server = await startServer();
     const accepted = server.acceptRequest({ where: (request) => request.body === "2" });
-    const replies = ["1", "2"].map((body) => fetch(server.url, { method: "POST", body }));
+    const responses = ["1", "2"].map((body) => fetch(server.url, { method: "POST", body }));
     await (await accepted).respond(200, "second");
-    expect(await (await replies[1]!).text()).toBe("second");
+    expect(await (await responses[1]!).text()).toBe("second");
     await (await server.acceptRequest()).respond(200, "first");
-    expect(await (await replies[0]!).text()).toBe("first");
+    expect(await (await responses[0]!).text()).toBe("first");
   });
 
   test("is shown in the error of its wait, as far as it is short", async () => {

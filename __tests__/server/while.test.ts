@@ -22,10 +22,10 @@ afterEach(async () => {
 
 test("a client that asks gets its request handed over; what it comes to later is its own matter", async () => {
   const server = await startServer();
-  const reply = fetch(server.url).then(() => Promise.reject(failure));
-  const request = await server.acceptRequest({ while: reply });
+  const response = fetch(server.url).then(() => Promise.reject(failure));
+  const request = await server.acceptRequest({ while: response });
   await request.respond(200);
-  await expect(reply).rejects.toBe(failure);
+  await expect(response).rejects.toBe(failure);
 });
 
 describe("a client that is done before it has asked", () => {
@@ -64,12 +64,12 @@ describe("a client that is done before it has asked", () => {
     expect(error.message).toContain(`TypeError: fetch failed (connect ECONNREFUSED 127.0.0.1:${port})`);
   });
 
-  test("because the callback of serve answered it: what it asked for is told", async () => {
+  test("because the handler of serve answered it: what it asked for is told", async () => {
     const server = await startServer();
     void server.serve((request) => request.respond(404));
-    const reply = fetch(`${server.url}/order`, { method: "POST" }).then(({ status }) => status);
+    const response = fetch(`${server.url}/order`, { method: "POST" }).then(({ status }) => status);
     const where = ({ url }: { url: { path: string } }): boolean => url.path === "/orders";
-    const { message } = await rejectionOf(server.acceptRequest({ where, while: reply, timeout: 30_000 }));
+    const { message } = await rejectionOf(server.acceptRequest({ where, while: response, timeout: 30_000 }));
     expect(message).toContain("its promise was fulfilled with 404");
     expect(message).toContain("  POST /order: answered with 404");
   });

@@ -120,7 +120,7 @@ export async function meanwhile(port: number, work: Promise<unknown>): Promise<{
   do {
     const start = performance.now();
     const status = await get(port);
-    if (status !== 200) throw new Error(`another client was answered ${status}, after ${served} good answers`);
+    if (status !== 200) throw new Error(`another client was answered ${status}, after ${served} good responses`);
     slowest = Math.max(slowest, performance.now() - start);
     served++;
   } while (!over);

@@ -62,7 +62,7 @@ test.each(acceptors)(`${clients} clients that stay and ${descriptors} descriptor
     socket.write(request);
   }
   // The system may keep some in the backlog until others leave.
-  await until("an answer to every connection that the server has", 10_000, async () => {
+  await until("a response to every connection that the server has", 10_000, async () => {
     const { connections, settled } = await server.counts();
     return connections > 0 && settled === connections && answered === settled;
   });
@@ -112,7 +112,7 @@ test("shouldAcceptRequest says what is true, whatever was asked before", async (
     await server.ask("hoard", hoarded);
     await check(hoarded);
   }
-  report(`${wrong.length} wrong answers`);
+  report(`${wrong.length} wrong responses`);
   expect(wrong).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 import { newAsyncHttpServer } from "../../lib/index";
 import { several } from "./clients";
-import { breakAnswer, breakRequest, failures, FaultApp, inMidAnswer, inMidRequest, leavings } from "../helpers/faults";
+import { breakResponse, breakRequest, failures, FaultApp, inMidResponse, inMidRequest, disconnections } from "../helpers/faults";
 import { talk } from "../helpers/sockets";
 import { report, size } from "./sizes";
 
@@ -17,19 +17,19 @@ beforeEach(async () => {
 
 afterEach(() => app.server.close());
 
-test.each(leavings)(`${resets} clients of which each %s in mid-request`, async (_, leave) => {
-  await several(resets, 8, (i) => breakRequest(app, inMidRequest[i % inMidRequest.length]![1], leave, i % 2 === 0));
+test.each(disconnections)(`${resets} clients of which each %s in mid-request`, async (_, disconnect) => {
+  await several(resets, 8, (i) => breakRequest(app, inMidRequest[i % inMidRequest.length]![1], disconnect, i % 2 === 0));
   await app.expectNothingLeft();
-  report(`${app.ran} requests run, ${app.settled} answers settled, no error, nothing left`);
+  report(`${app.ran} requests run, ${app.settled} responses settled, no error, nothing left`);
 }, 120_000);
 
-test.each(leavings)(`${resets} clients of which each %s in mid-answer`, async (_, leave) => {
-  await several(resets, 8, (i) => breakAnswer(app, inMidAnswer[i % inMidAnswer.length]![1], leave));
+test.each(disconnections)(`${resets} clients of which each %s in mid-response`, async (_, disconnect) => {
+  await several(resets, 8, (i) => breakResponse(app, inMidResponse[i % inMidResponse.length]![1], disconnect));
   await app.expectNothingLeft();
-  report(`${app.ran} requests run, ${app.settled} answers settled, ${app.returned} streams returned, nothing left`);
+  report(`${app.ran} requests run, ${app.settled} responses settled, ${app.returned} streams returned, nothing left`);
 }, 120_000);
 
-test(`${rounds} callbacks that fail in ${failures.length} ways, each told of once`, async () => {
+test(`${rounds} handlers that fail in ${failures.length} ways, each told of once`, async () => {
   const told = new Map<string, number>();
   const errors: unknown[] = [];
   const server = newAsyncHttpServer({
@@ -46,9 +46,9 @@ test(`${rounds} callbacks that fail in ${failures.length} ways, each told of onc
   });
   const wrong: string[] = [];
   await several(rounds, 8, async (i) => {
-    const [how, , answer] = failures[i % failures.length]!;
+    const [how, , response] = failures[i % failures.length]!;
     const text = await talk(server.getPort(), `GET /${i} HTTP/1.1\r\nHost: h\r\n\r\n`, true);
-    if (!answer.test(text)) wrong.push(`${how}: ${JSON.stringify(text)}`);
+    if (!response.test(text)) wrong.push(`${how}: ${JSON.stringify(text)}`);
   });
   expect(wrong).toEqual([]);
   expect(errors).toHaveLength(rounds);

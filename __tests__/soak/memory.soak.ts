@@ -45,8 +45,8 @@ test.each([
   ["2 bytes", 2],
   ["1 KiB", KiB],
   ["64 KiB", 64 * KiB],
-])(`${pipelined} pipelined requests whose answers of %s are never read`, async (_, answerBytes) => {
-  const server = await ServerProcess.start({ accept: "serve", http: timeouts, timeout: 2_000, track: true, answerBytes });
+])(`${pipelined} pipelined requests whose responses of %s are never read`, async (_, responseBytes) => {
+  const server = await ServerProcess.start({ accept: "serve", http: timeouts, timeout: 2_000, track: true, responseBytes });
   await several(50, 10, () => get(server.port));
   const before = await server.memory();
   const socket = await connectSilent(server.port);
@@ -57,7 +57,7 @@ test.each([
   const { ran } = await server.counts();
   report(`${ran - others.served - 50} run, peak ${peak.text}; others: ${others.served}, slowest ${others.slowest} ms`);
   expect(peak.inUse).toBeLessThan(16 * MiB);
-  await until("every answer to be settled", 5_000, async () => (await server.counts()).settled === ran);
+  await until("every response to be settled", 5_000, async () => (await server.counts()).settled === ran);
 }, 60_000);
 
 test.each([
@@ -195,7 +195,7 @@ test(`${dripping} clients that drip their heads end by headersTimeout`, async ()
   await unfinished(dripping, "GET / HTTP/1.1\r\nHost: h\r\nX-Drip: ", "x");
 }, 60_000);
 
-test(`${dripping} clients that drip header lines end by headersTimeout`, async () => {
+test(`${dripping} clients that drip header fields end by headersTimeout`, async () => {
   await unfinished(dripping, "GET / HTTP/1.1\r\nHost: h\r\n", "a:b\r\n");
 }, 60_000);
 
@@ -227,7 +227,7 @@ test(`memory is flat over ${flat} requests of all kinds`, async () => {
   const statuses = await askMany(server.port, flat);
   await until("the end of every connection", 5_000, async () => (await server.counts()).connections === 0);
   const after = await server.memory();
-  report(`heap ${inMiB(before.heapUsed)}, then ${inMiB(after.heapUsed)}; answers ${JSON.stringify(statuses)}`);
+  report(`heap ${inMiB(before.heapUsed)}, then ${inMiB(after.heapUsed)}; responses ${JSON.stringify(statuses)}`);
   expect(statuses).toEqual({ 200: (flat * 3) / 4, 500: flat / 4 });
   expect(after.inUse - before.inUse).toBeLessThan(2 * MiB);
   const counts = await server.counts();

@@ -28,10 +28,10 @@ afterEach(async () => {
 /** Sends as fast as the connection takes it; `false` when the connection is gone. */
 function send(socket: Socket, bytes: Buffer | string): Promise<boolean> {
   return new Promise((resolve) => {
-    const gone = (): void => resolve(false);
-    socket.once("close", gone);
+    const disconnected = (): void => resolve(false);
+    socket.once("close", disconnected);
     socket.write(bytes, (error) => {
-      socket.removeListener("close", gone);
+      socket.removeListener("close", disconnected);
       resolve(error === undefined || error === null);
     });
   });

@@ -12,9 +12,9 @@ export interface ServerOptions {
   readonly maxBody?: number;
   /** `server.node.timeout`, ms. */
   readonly timeout?: number;
-  /** Bytes of each answer's content, default 2. */
-  readonly answerBytes?: number;
-  /** Milliseconds that the callback takes. */
+  /** Bytes of each response's content, default 2. */
+  readonly responseBytes?: number;
+  /** Milliseconds that the handler takes. */
   readonly delay?: number;
   /** Keep account of the connections, for the questions `isConnected` and `received`. */
   readonly track?: boolean;
@@ -30,7 +30,7 @@ export interface Memory {
 }
 
 export interface Counts {
-  /** How often the callback was run. */
+  /** How often the handler was run. */
   readonly ran: number;
   /** How often its `await respond` settled. */
   readonly settled: number;

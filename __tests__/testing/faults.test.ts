@@ -20,7 +20,7 @@ import {
   truncated,
 } from "../../lib/testing/index";
 import { RawClient } from "../helpers/raw-client";
-import { askOn, get, gone, pieces, rejectionOf } from "../helpers/servers";
+import { askOn, get, disconnected, pieces, rejectionOf } from "../helpers/servers";
 
 const hello = "hello world";
 
@@ -32,7 +32,7 @@ interface Outcome {
   readonly ms: number;
 }
 
-/** What a client sees of the answer of a callback; if that fails, so does this. */
+/** What a client sees of the response of a handler; if that fails, so does this. */
 async function outcomeOf(callback: (request: Request) => unknown): Promise<Outcome> {
   await using server = await startTestServer(callback);
   const begun = performance.now();
@@ -91,14 +91,14 @@ test("faults nest", async () => {
   expect(outcome).toMatchObject({ content: "hello w", whole: false });
 });
 
-test("a truncated answer has the Content-Length that it is given", async () => {
+test("a truncated response has the Content-Length that it is given", async () => {
   const outcome = await outcomeOf((request) =>
     request.respond(200, truncated(request, hello, 5), { "Content-Length": hello.length }),
   );
   expect(outcome).toMatchObject({ length: "11", content: "hello", whole: false });
 });
 
-test("a truncated answer ends without a reset, and its respond settles", async () => {
+test("a truncated response ends without a reset, and its respond settles", async () => {
   await using server = await startTestServer();
   const { client, request } = await askOn(server);
   await request.respond(200, truncated(request, hello, 5));
@@ -106,7 +106,7 @@ test("a truncated answer ends without a reset, and its respond settles", async (
   expect(client.state).toBe("eof");
 });
 
-test("a long truncated answer arrives up to its last byte", async () => {
+test("a long truncated response arrives up to its last byte", async () => {
   const [sent, bytes] = [30_000_000, 29_999_999];
   const outcome = await outcomeOf((request) => request.respond(200, truncated(request, "x".repeat(sent), bytes)));
   expect(outcome.content).toHaveLength(bytes);
@@ -127,21 +127,21 @@ describe("delay", () => {
     const begun = performance.now();
     await delay(request, 50);
     expect(performance.now() - begun).toBeGreaterThan(48);
-    expect(client.replies).toEqual([]);
+    expect(client.responses).toEqual([]);
   });
 
   test.each([
     ["leaves", (client: RawClient) => client.reset()],
     ["has left", undefined],
-  ])("ends when the client %s", async (_, leave) => {
+  ])("ends when the client %s", async (_, disconnect) => {
     await using server = await startTestServer();
     const { client, request } = await askOn(server);
-    if (leave === undefined) {
+    if (disconnect === undefined) {
       client.reset();
-      await gone(request.client);
+      await disconnected(request.client);
     }
     const delaying = delay(request, 600_000);
-    leave?.(client);
+    disconnect?.(client);
     await delaying;
     expect(request.signal.aborted).toBe(true);
     await request.respond(200, "to nobody");
@@ -151,7 +151,7 @@ describe("delay", () => {
 test.each<[name: string, fault: (content: Content) => Content]>([
   ["delayed", (content) => delayed(content, 0)],
   ["throttled", (content) => throttled(content, 1_000)],
-])("a source that is %s is let go when its client leaves", async (_, fault) => {
+])("a source that is %s is let go when its client disconnects", async (_, fault) => {
   await using server = await startTestServer();
   const { client, request } = await askOn(server);
   let released = false;
@@ -166,7 +166,7 @@ test.each<[name: string, fault: (content: Content) => Content]>([
   await once(client.socket, "data");
   client.reset();
   await responding;
-  await gone(request.client);
+  await disconnected(request.client);
   // The piece on its way when the client left is the last that is asked for.
   while (!released) await turn();
 });
@@ -177,7 +177,7 @@ const endings: [name: string, fault: (request: Request) => unknown, state: strin
 ];
 
 describe.each(endings)("%s", (_, fault, state) => {
-  test("instead of an answer", async () => {
+  test("instead of a response", async () => {
     await using server = await startTestServer(fault);
     const client = await RawClient.connect(server);
     await client.send(get());
@@ -185,7 +185,7 @@ describe.each(endings)("%s", (_, fault, state) => {
     expect(client.state).toBe(state);
   });
 
-  test("in the middle of an answer", async () => {
+  test("in the middle of a response", async () => {
     await using server = await startTestServer();
     const { client, request } = await askOn(server);
     await request.sendHeaders({ "Content-Length": 5 });
@@ -195,7 +195,7 @@ describe.each(endings)("%s", (_, fault, state) => {
     expect(client.state).toBe(state);
   });
 
-  test("after an answer, which arrives", async () => {
+  test("after a response, which arrives", async () => {
     await using server = await startTestServer();
     const { client, request } = await askOn(server);
     await request.respond(200, "whole");
@@ -205,7 +205,7 @@ describe.each(endings)("%s", (_, fault, state) => {
     expect(client.state).toBe(state);
   });
 
-  test("more than once, and with an answer behind it, is no failure", async () => {
+  test("more than once, and with a response behind it, is no failure", async () => {
     await using server = await startTestServer();
     const { client, request } = await askOn(server);
     fault(request);
@@ -242,7 +242,7 @@ test("garbage is sent as it is, then the connection ends", async () => {
   }
 });
 
-test("respondGarbage is a callback", async () => {
+test("respondGarbage is a handler", async () => {
   await using server = await startTestServer(respondGarbage);
   const error = await rejectionOf(fetch(server.url));
   expect(error.cause).toMatchObject({ name: "HTTPParserError" });

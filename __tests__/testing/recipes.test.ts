@@ -9,7 +9,7 @@ import { rejectionOf } from "../helpers/servers";
 describe("one port again and again meets no reset", () => {
   const close = { Connection: "close" };
   test.each<[how: string, headers: Record<string, string>, port: "same" | "free", endAgent: boolean]>([
-    ["when the answers say close", close, "same", false],
+    ["when the responses say close", close, "same", false],
     ["when the agent ends with the server", {}, "same", true],
     ["when the port is a free one", {}, "free", false],
   ])("%s", async (_, headers, which, endAgent) => {
@@ -54,9 +54,9 @@ describe("an assertion that fails in a handler reaches the test", () => {
 
   test("at the next acceptRequest(callback)", async () => {
     await using server = await startTestServer();
-    const reply = fetch(`${server.url}/a`);
+    const response = fetch(`${server.url}/a`);
     await server.acceptRequest(handler);
-    expect((await reply).status).toBe(500);
+    expect((await response).status).toBe(500);
     expect((await rejectionOf(server.acceptRequest(handler))).message).toContain("/a");
   });
 });
@@ -72,10 +72,10 @@ test.each<[code: string, act: (server: AsyncHttpServer) => Promise<unknown>]>([
   [
     "ERR_ALREADY_ANSWERED",
     async (server) => {
-      const reply = fetch(server.url);
+      const response = fetch(server.url);
       const request = await server.acceptRequest();
       await request.respond(Http200);
-      await reply;
+      await response;
       await request.respond(Http200);
     },
   ],

@@ -35,14 +35,14 @@ test("it listens on a free port of 127.0.0.1", async () => {
 
 test("a request is awaited and answered", async () => {
   const server = await start();
-  const reply = fetch(`${server.url}/login`, { method: "POST", body: "{}" });
+  const response = fetch(`${server.url}/login`, { method: "POST", body: "{}" });
   const request = await server.acceptRequest();
   expect(request.json()).toEqual({});
   await request.respond(Http200, "welcome");
-  expect(await (await reply).text()).toBe("welcome");
+  expect(await (await response).text()).toBe("welcome");
 });
 
-test("a callback serves every request, also after the server listened again", async () => {
+test("a handler serves every request, also after the server listened again", async () => {
   const callback = (request: Request): Promise<void> => request.respond(Http200, request.url.path);
   const server = await start(callback);
   expect(await (await fetch(`${server.url}/a`)).text()).toBe("/a");
@@ -54,8 +54,8 @@ test("a callback serves every request, also after the server listened again", as
 });
 
 test.each<[where: string, given: Given]>([
-  ["behind a callback", [() => {}, { maxBody: 1 }]],
-  ["without a callback", [undefined, { maxBody: 1 }]],
+  ["behind a handler", [() => {}, { maxBody: 1 }]],
+  ["without a handler", [undefined, { maxBody: 1 }]],
   ["alone", [{ maxBody: 1 }]],
 ])("options are taken %s", async (_, given) => {
   const server = await start(...given);
@@ -85,14 +85,14 @@ describe("requests", () => {
   test("has every request in order, answered or not", async () => {
     const server = await start();
     expect(server.requests).toEqual([]);
-    const replies = [];
+    const responses = [];
     for (const path of ["/a", "/b", "/c"]) {
-      replies.push(fetch(server.url + path, { method: "PUT", body: path }));
+      responses.push(fetch(server.url + path, { method: "PUT", body: path }));
       const request = await server.acceptRequest();
       if (path !== "/b") await request.respond(Http204);
     }
     expect(server.requests.map(({ body }) => body)).toEqual(["/a", "/b", "/c"]);
-    const settled = Promise.allSettled(replies);
+    const settled = Promise.allSettled(responses);
     await server.close();
     expect(server.requests).toHaveLength(3);
     const outcomes = await settled;
@@ -118,7 +118,7 @@ describe("requests", () => {
   });
 });
 
-describe("a failing callback", () => {
+describe("a failing handler", () => {
   const failure = new Error("expected 1, got 2");
 
   test("makes close reject, answers 500 and prints nothing", async () => {
@@ -165,7 +165,7 @@ describe("a wait", () => {
 
   test.each([
     ["pull form", pull],
-    ["callback form", loop],
+    ["handler form", loop],
   ])("ends in the %s as it is told", async (_, accept) => {
     const server = await start();
     expect((await rejectionOf(accept(server, { timeout: 20 }))).message).toContain("within 20 ms");
@@ -209,8 +209,8 @@ describe("a server that is never closed ends with its process", () => {
     ["with a client that sends nothing", "http", "", ["connection"]],
     ["with a client in the middle of a head", "http", get().slice(0, -2), ["connection"]],
     ["with a client in the middle of a body", "http", post("/", "half", 10), ["connection", "request"]],
-    ["with a client that waits for its answer", "http", get("/a"), ["connection", "request", "unanswered"]],
-    ["with a client that stays after its answer", "http", get("/answered"), ["connection", "request", "answered"]],
+    ["with a client that waits for its response", "http", get("/a"), ["connection", "request", "unanswered"]],
+    ["with a client that stays after its response", "http", get("/answered"), ["connection", "request", "answered"]],
     ["with a client in the middle of a body over TLS", "tls", post("/", "half", 10), ["connection", "request"]],
   ])("%s", async (_, scheme, bytes, expected) => {
     // A process that does not end by itself is ended, and its exit is another one than expected.

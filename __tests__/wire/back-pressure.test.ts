@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { AsyncHttpServer } from "../../lib/index";
 import { parityRoutes, startParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { connectRaw, deferred, get, gone, post, rejectionOf, settle, startServer, startServing } from "../helpers/servers";
+import { connectRaw, deferred, get, disconnected, post, rejectionOf, settle, startServer, startServing } from "../helpers/servers";
 import { roundTrip } from "../helpers/wire-case";
 
 const MIB = 1024 * 1024;
@@ -33,7 +33,7 @@ describe("a client that goes on sending", () => {
     const bytes = flood.subarray(0, MIB);
     await client.send(bytes);
     client.half();
-    await gone(socket);
+    await disconnected(socket);
     expect(seen.count).toBe(1);
     expect(socket.bytesRead).toBeGreaterThanOrEqual(bytes.length);
   });
@@ -54,7 +54,7 @@ describe("a client that goes on sending", () => {
     await closed;
   });
 
-  test("behind an answer that waits for its client is held back each time the answer goes on", async () => {
+  test("behind a response that waits for its client is held back each time the response goes on", async () => {
     const server = await startServer();
     const { client, socket } = await connectRaw(server);
     await client.send(get("/stream"));
@@ -108,7 +108,7 @@ test("a body that was complete before anybody asked for it does not start the re
   expect(String(request.client.read())).toBe("later");
 });
 
-describe("behind an answer that only the end of the connection can end, nothing is run", () => {
+describe("behind a response that only the end of the connection can end, nothing is run", () => {
   async function* pieces(): AsyncGenerator<string> {
     yield "a";
     yield "b";
@@ -125,7 +125,7 @@ describe("behind an answer that only the end of the connection can end, nothing 
     await client.send(post("/1", "one") + post("/2", "two"));
     expect((await client.end()).map(({ whole }) => whole)).toEqual([false]);
     client.half();
-    await gone(socket);
+    await disconnected(socket);
     expect(ran).toEqual(["/1"]);
   });
 
@@ -139,12 +139,12 @@ describe("behind an answer that only the end of the connection can end, nothing 
     await client.send(old("/1") + old("/2"));
     expect((await client.end()).map(({ body }) => String(body))).toEqual(["ab"]);
     client.half();
-    await gone(socket);
+    await disconnected(socket);
     expect(ran).toEqual(["/1"]);
   });
 });
 
-describe("answers that are never read", () => {
+describe("responses that are never read", () => {
   test("bound how many requests of the connection are run, and come in order once they are read", async () => {
     const count = 400;
     const content = "x".repeat(65_536);
@@ -156,11 +156,11 @@ describe("answers that are never read", () => {
     await client.send(Array.from({ length: count }, (_, i) => get(`/large?${i}`)).join(""));
     for (let i = 0; i < 20; i++) await roundTrip(large);
     const ran = large.ran.filter((line) => line.startsWith("GET /large")).length;
-    // 25 MiB of answers: what the buffers of the operating system hold, and no more, was asked for.
+    // 25 MiB of responses: what the buffers of the operating system hold, and no more, was asked for.
     expect(ran).toBeLessThan(count / 2);
     client.socket.resume();
-    const replies = await client.read(count);
-    expect(replies.map((reply) => headerValues(reply, "x-query")[0])).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
-    expect(replies.every((reply) => reply.body.length === content.length)).toBe(true);
+    const responses = await client.read(count);
+    expect(responses.map((response) => headerValues(response, "x-query")[0])).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
+    expect(responses.every((response) => response.body.length === content.length)).toBe(true);
   });
 });

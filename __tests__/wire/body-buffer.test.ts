@@ -58,7 +58,7 @@ describe("BodyBuffer", () => {
     expect(buffer.take()).toBe(chunk);
   });
 
-  test("whoever announces much and sends little gets memory for little", () => {
+  test("a client that announces much and sends little gets memory for little", () => {
     const alloc = jest.spyOn(Buffer, "allocUnsafeSlow");
     const buffer = new BodyBuffer(8_000_000);
     buffer.append(Buffer.from("x"));
@@ -106,9 +106,9 @@ describe("bodies come back byte for byte", () => {
     const body = bytes(length);
     const client = await RawClient.connect(server);
     await client.send(frame(body));
-    const [reply] = await client.read(1);
-    expect([reply?.status, reply?.body.length]).toEqual([200, body.length]);
-    expect(reply?.body.equals(body)).toBe(true);
+    const [response] = await client.read(1);
+    expect([response?.status, response?.body.length]).toEqual([200, body.length]);
+    expect(response?.body.equals(body)).toBe(true);
   });
 
   test("5,000 bytes, each of them a chunk", async () => {
@@ -121,9 +121,9 @@ describe("bodies come back byte for byte", () => {
   test("8 MiB, the default maxBody, and one byte more", async () => {
     const server = await startServing(echoBytes);
     const body = bytes(8_388_608);
-    const reply = await fetch(server.url, { method: "POST", body });
-    expect(reply.status).toBe(200);
-    expect(Buffer.from(await reply.arrayBuffer()).equals(body)).toBe(true);
+    const response = await fetch(server.url, { method: "POST", body });
+    expect(response.status).toBe(200);
+    expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
     const client = await RawClient.connect(server);
     await client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 8388609\r\n\r\n");
     expect((await client.end()).map(({ status }) => status)).toEqual([413]);
@@ -146,12 +146,12 @@ describe("maxBody", () => {
     );
     const fits = await RawClient.connect(server);
     await fits.send(frame(bytes(limit)));
-    const [reply] = await fits.read(1);
-    expect([reply?.status, reply?.body.equals(bytes(limit))]).toEqual([200, true]);
+    const [response] = await fits.read(1);
+    expect([response?.status, response?.body.equals(bytes(limit))]).toEqual([200, true]);
     const exceeds = await RawClient.connect(server);
     await exceeds.send(frame(bytes(limit + 1)));
-    const replies = await exceeds.end();
-    expect(replies.map(({ status, body }) => [status, body.toString()])).toEqual([[413, "413 Request Entity Too Large"]]);
+    const responses = await exceeds.end();
+    expect(responses.map(({ status, body }) => [status, body.toString()])).toEqual([[413, "413 Request Entity Too Large"]]);
     expect(handed).toEqual([limit]);
   });
 

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
-import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
-import { breakAnswer, breakRequest, failures, FaultApp, inMidAnswer, inMidRequest, leavings, statusOf } from "../helpers/faults";
-import { deferred, get } from "../helpers/servers";
+import { inspect } from "node:util";
+import type { AsyncHttpServer, Request } from "../../lib/index";
+import { breakResponse, breakRequest, failures, FaultApp, inMidResponse, inMidRequest, disconnections, statusOf } from "../helpers/faults";
+import { deferred, get, startServer, startServing } from "../helpers/servers";
 import { closed, dial, talk } from "../helpers/sockets";
 
 // Each fault once; `soak/faults.soak.ts` plays them by the hundred.
@@ -42,23 +43,23 @@ function event(name: string): Promise<unknown> {
   return new Promise((resolve) => app.server.node.once(name, resolve));
 }
 
-describe.each(leavings)("a client that %s", (_, leave) => {
+describe.each(disconnections)("a client that %s", (_, disconnect) => {
   test.each(inMidRequest)("%s leaves nothing behind", async (_where, bytes) => {
     serve();
-    await breakRequest(app, bytes, leave, true);
+    await breakRequest(app, bytes, disconnect, true);
     await app.expectNothingLeft();
   });
 
-  test.each(inMidAnswer)("in the middle of %s leaves nothing behind", async (_what, bytes) => {
+  test.each(inMidResponse)("in the middle of %s leaves nothing behind", async (_what, bytes) => {
     serve();
-    await breakAnswer(app, bytes, leave);
+    await breakResponse(app, bytes, disconnect);
     await app.expectNothingLeft();
   });
 
   test("while its request is queued takes it along", async () => {
     const socket = await dialAndSend(plain);
     await event("request");
-    leave(socket);
+    disconnect(socket);
     await app.quiet();
     serve();
     await app.expectNothingLeft();
@@ -69,20 +70,20 @@ describe.each(leavings)("a client that %s", (_, leave) => {
     const waiting = app.server.acceptRequest();
     const socket = await dialAndSend("POST /up HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\nhalf");
     await event("request");
-    leave(socket);
+    disconnect(socket);
     await app.quiet();
-    const answer = talk(app.server.getPort(), plain, true);
+    const response = talk(app.server.getPort(), plain, true);
     const request = await waiting;
     expect(request.url.path).toBe("/a");
     await request.respond(200, "for the other");
-    expect(await answer).toMatch(/for the other$/);
+    expect(await response).toMatch(/for the other$/);
   });
 
-  test("while the callback runs aborts its signal, and respond settles", async () => {
+  test("while the handler runs aborts its signal, and respond settles", async () => {
     serve();
     const socket = await dialAndSend(hold);
     await app.running.promise;
-    leave(socket);
+    disconnect(socket);
     await app.aborted.promise;
     app.released.resolve();
     await app.expectNothingLeft();
@@ -93,19 +94,19 @@ test.each([
   ["behind a whole request", plain, /^HTTP\/1\.1 200 .*ok$/s],
   ["behind three requests", plain + plain + plain, /^(?:HTTP\/1\.1 200 (?:(?!HTTP).)*ok){3}$/s],
   ["behind a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy", /^HTTP\/1\.1 200 .*ok$/s],
-  ["in a header line", "GET / HTTP/1.1\r\nHos", /^HTTP\/1\.1 400 /],
+  ["in a header field", "GET / HTTP/1.1\r\nHos", /^HTTP\/1\.1 400 /],
   ["in the body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy", /^HTTP\/1\.1 400 /],
   ["in the body of a request behind another", `${plain}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy`, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 400 /s],
   ["behind a request for an upgrade", upgrade, /^HTTP\/1\.1 200 .*ok$/s],
   ["behind a request for an upgrade and another", upgrade + plain, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 200 .*ok$/s],
   ["before it has sent anything", "", /^$/],
-])("a client that shuts its sending side %s gets its answer, then the end", async (_, bytes, answer) => {
+])("a client that shuts its sending side %s gets its response, then the end", async (_, bytes, response) => {
   serve();
-  expect(await talk(app.server.getPort(), bytes, true)).toMatch(answer);
+  expect(await talk(app.server.getPort(), bytes, true)).toMatch(response);
   await app.expectNothingLeft();
 });
 
-const answers = (count: number): RegExp => new RegExp(`^(?:(?:HTTP/1\\.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 200 (?:(?!HTTP/).)*ok){${count}}$`, "s");
+const responses = (count: number): RegExp => new RegExp(`^(?:(?:HTTP/1\\.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 200 (?:(?!HTTP/).)*ok){${count}}$`, "s");
 
 test.each([
   ["a plain request", hold, 1],
@@ -114,14 +115,14 @@ test.each([
   ["a request for an upgrade", holdUpgrade, 1],
   ["a request for an upgrade with another behind it", holdUpgrade + plain, 2],
   ["a request with one for an upgrade behind it, and another", hold + upgrade + plain, 3],
-])("a client that shuts its sending side while the callback of %s runs gets its answer, then the end", async (_, bytes, count) => {
+])("a client that shuts its sending side while the handler of %s runs gets its response, then the end", async (_, bytes, count) => {
   serve();
-  const answer = talk(app.server.getPort(), bytes, true);
+  const response = talk(app.server.getPort(), bytes, true);
   await app.running.promise;
   // By then the server has the end, too, unless it holds the connection back.
   await statusOf(app.server.getPort());
   app.released.resolve();
-  expect(await answer).toMatch(answers(count));
+  expect(await response).toMatch(responses(count));
   await app.expectNothingLeft();
 });
 
@@ -141,12 +142,12 @@ const moments: readonly Moment[] = [
   { when: "a client waits for 100 Continue", serve: false, reach: () => arrives("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", "checkContinue") },
   { when: "a request is queued", serve: false, reach: () => arrives(plain, "request") },
   { when: "a body is not read", serve: false, reach: () => arrives(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n${"x".repeat(300_000)}`, "request") },
-  { when: "a callback runs", serve: true, reach: () => runs(hold) },
-  { when: "a callback runs and others are behind it", serve: true, reach: () => runs(hold + plain + plain) },
-  { when: "a callback runs for an upgrade request", serve: true, reach: () => runs(holdUpgrade) },
-  { when: "a callback runs and its client has shut its sending side", serve: true, reach: halfClosed },
+  { when: "a handler runs", serve: true, reach: () => runs(hold) },
+  { when: "a handler runs and others are behind it", serve: true, reach: () => runs(hold + plain + plain) },
+  { when: "a handler runs for an upgrade request", serve: true, reach: () => runs(holdUpgrade) },
+  { when: "a handler runs and its client has shut its sending side", serve: true, reach: halfClosed },
   { when: "a stream is being sent", serve: true, reach: () => begun("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n") },
-  { when: "a large answer is not read", serve: true, reach: () => begun("GET /big HTTP/1.1\r\nHost: h\r\n\r\n") },
+  { when: "a large response is not read", serve: true, reach: () => begun("GET /big HTTP/1.1\r\nHost: h\r\n\r\n") },
   { when: "a refused client is still sending", serve: true, reach: () => begun(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n${"x".repeat(300_000)}`) },
   { when: "a client has just been reset", serve: true, reach: reset },
 ];
@@ -202,13 +203,13 @@ test.each(moments)("close() when $when: it settles, and so does every respond", 
   await serving;
   app.released.resolve();
   await app.quiet();
-  expect({ settled: app.settled, returned: app.returned, errors: app.errors }).toEqual({ settled: app.responding, returned: app.streams, errors: [] });
+  expect({ settled: app.settled, returned: app.returned, errors: app.errors }).toEqual({ settled: app.ran, returned: app.streams, errors: [] });
   await app.server.listen(0);
   serve();
   expect(await statusOf(app.server.getPort())).toBe(200);
 });
 
-test("close() inside a callback settles too, and the callback's respond", async () => {
+test("close() inside a handler settles too, and the handler's respond", async () => {
   const done = deferred();
   const server = app.server;
   const served = server.serve(async (request) => {
@@ -222,64 +223,64 @@ test("close() inside a callback settles too, and the callback's respond", async 
   expect(app.errors).toEqual([]);
 });
 
-/** Where the errors of callbacks can go: each gives a server, runs a callback on it, and tells what arrived. */
-const channels: ReadonlyArray<[name: string, play: (callback: (request: Request) => unknown) => Promise<{ text: string; told: unknown[] }>]> = [
-  ["onError", playOnError],
-  ["close() after serve", playServe],
-  ["the loop of acceptRequest", playLoop],
+/** Where the errors of handlers can go, how an error is shown there, and a server that runs a handler and gives what arrived. */
+const channels: ReadonlyArray<
+  [name: string, show: (thrown: unknown) => unknown, play: (callback: (request: Request) => unknown) => Promise<Played>]
+> = [
+  ["onError", (thrown) => thrown, playOnError],
+  ["stderr under serve", (thrown) => expect.stringContaining(`\n${thrown instanceof Error ? String(thrown) : inspect(thrown)}\n`), playServe],
+  ["the loop of acceptRequest", (thrown) => thrown, playLoop],
 ];
+
+interface Played {
+  /** What the client received. */
+  readonly text: string;
+  readonly reported: unknown[];
+}
 
 async function ask(server: AsyncHttpServer): Promise<string> {
   return talk(server.getPort(), plain, true);
 }
 
-async function playOnError(callback: (request: Request) => unknown): Promise<{ text: string; told: unknown[] }> {
-  const told: unknown[] = [];
-  const server = newAsyncHttpServer({ onError: (error) => told.push(error) });
-  await server.listen(0);
-  void server.serve(callback);
+async function playOnError(callback: (request: Request) => unknown): Promise<Played> {
+  const reported: unknown[] = [];
+  const server = await startServing(callback, { onError: (error) => reported.push(error) });
   const text = await ask(server);
   await server.close();
-  return { text, told };
+  return { text, reported };
 }
 
-async function playServe(callback: (request: Request) => unknown): Promise<{ text: string; told: unknown[] }> {
+async function playServe(callback: (request: Request) => unknown): Promise<Played> {
   const printed = jest.spyOn(process.stderr, "write").mockReturnValue(true);
   try {
-    const told: unknown[] = [];
-    const server = newAsyncHttpServer();
-    await server.listen(0);
-    void server.serve(callback);
+    const server = await startServing(callback);
     const text = await ask(server);
-    await server.close().catch((error: unknown) => told.push(error));
     await server.close();
-    expect(printed).toHaveBeenCalledTimes(1);
-    return { text, told };
+    return { text, reported: printed.mock.calls.map(([line]) => line) };
   } finally {
     printed.mockRestore();
   }
 }
 
-async function playLoop(callback: (request: Request) => unknown): Promise<{ text: string; told: unknown[] }> {
-  const told: unknown[] = [];
-  const server = newAsyncHttpServer();
-  await server.listen(0);
-  let over = false;
+async function playLoop(callback: (request: Request) => unknown): Promise<Played> {
+  const reported: unknown[] = [];
+  const server = await startServer();
+  let ended = false;
   const loop = (async () => {
-    while (!over) await server.acceptRequest(callback).catch((error: unknown) => told.push(error));
+    while (!ended) await server.acceptRequest(callback).catch((error: unknown) => reported.push(error));
   })();
   const text = await ask(server);
-  over = true;
+  ended = true;
   await server.close();
   await loop;
-  return { text, told: told.filter((error) => (error as { code?: unknown } | undefined)?.code !== "ERR_SERVER_CLOSED") };
+  return { text, reported: reported.filter((error) => (error as { code?: unknown } | undefined)?.code !== "ERR_SERVER_CLOSED") };
 }
 
-describe.each(channels)("the error of a callback arrives once, through %s, when it", (_, play) => {
-  test.each(failures)("%s", async (_how, callback, answer, thrown) => {
-    const { text, told } = await play(callback);
-    expect(text).toMatch(answer);
-    expect(told).toEqual([thrown]);
+describe.each(channels)("the error of a handler arrives once, through %s, when it", (_, show, play) => {
+  test.each(failures)("%s", async (_how, callback, response, thrown) => {
+    const { text, reported } = await play(callback);
+    expect(text).toMatch(response);
+    expect(reported).toEqual([show(thrown)]);
   });
 });
 
@@ -289,8 +290,7 @@ test.each([
   ["requests with a body", "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"],
   ["requests that expect 100", expecting],
 ])("40 %s on one connection leave no listener on its socket", async (_, bytes) => {
-  const server = newAsyncHttpServer();
-  await server.listen(0);
+  const server = await startServer();
   let connections = 0;
   server.node.on("connection", () => connections++);
   const counts: string[] = [];

@@ -8,7 +8,7 @@ const app = shareParityApp();
 describe("Expect (9110 10.1.1)", () => {
   const expect100 = "Expect: 100-continue";
 
-  test.each(["POST", "PUT", "PATCH", "DELETE", "GET"])("%s with a body waits for the 100, then for the answer", async (method) => {
+  test.each(["POST", "PUT", "PATCH", "DELETE", "GET"])("%s with a body waits for the 100, then for the response", async (method) => {
     const head = `${method} /e HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n${expect100}\r\n\r\n`;
     const client = await RawClient.connect(app.server);
     await client.send(head);
@@ -58,23 +58,23 @@ describe("Expect (9110 10.1.1)", () => {
     },
   );
 
-  test("the 100 of the second request comes behind the answer to the first", async () => {
+  test("the 100 of the second request comes behind the response to the first", async () => {
     const client = await RawClient.connect(app.server);
     await client.send(get("/slow") + postLines("/e", ["Content-Length: 5", expect100], ""));
-    expect((await client.readAny(2)).map((reply) => reply.status)).toEqual([200, 100]);
+    expect((await client.readAny(2)).map((response) => response.status)).toEqual([200, 100]);
     await client.send(`hello${get("/g")}`);
-    expect((await client.read(3)).map((reply) => reply.status)).toEqual([200, 100, 200, 200]);
+    expect((await client.read(3)).map((response) => response.status)).toEqual([200, 100, 200, 200]);
   });
 
   test("no 100 is needed where the body is there already", async () => {
     const client = await RawClient.connect(app.server);
     await client.send(get("/slow") + postLines("/e", ["Content-Length: 5", expect100], "hello") + get("/g"));
-    const replies = (await client.read(3)).filter((reply) => !reply.interim);
-    expect(replies.map((reply) => reply.status)).toEqual([200, 200, 200]);
-    expect(echoOf(replies[1]).bodyLen).toBe(5);
+    const responses = (await client.read(3)).filter((response) => !response.interim);
+    expect(responses.map((response) => response.status)).toEqual([200, 200, 200]);
+    expect(echoOf(responses[1]).bodyLen).toBe(5);
   });
 
-  test("the 417 of the second request comes behind the answer to the first", async () => {
+  test("the 417 of the second request comes behind the response to the first", async () => {
     const send = get("/slow") + get("/e", "Expect: x") + smuggled;
     await expectExchange(app, { send, statuses: [200, 417], end: "gone", ran: ["GET /slow"] });
   });

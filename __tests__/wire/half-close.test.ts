@@ -5,7 +5,7 @@ import { chunked, type Exchange, expectExchange, roundTrip } from "../helpers/wi
 
 const app = shareParityApp();
 
-describe("a client that shuts its sending side gets its answers", () => {
+describe("a client that shuts its sending side gets its responses", () => {
   const rows: ReadonlyArray<readonly [name: string, send: Exchange["send"], ran: readonly string[]]> = [
     ["GET", get("/g"), ["GET /g"]],
     ["slow GET", get("/slow"), ["GET /slow"]],
@@ -25,7 +25,7 @@ describe("a client that shuts its sending side gets its answers", () => {
     await expectExchange(app, { send, half: true, statuses: ran.map(() => 200), end: "eof", ran });
   });
 
-  test("while a large answer is on its way", async () => {
+  test("while a large response is on its way", async () => {
     const content = "x".repeat(4 * 1024 * 1024);
     const large = await startParityApp({}, (request) =>
       request.url.path === "/large" ? request.respond(200, content) : parityRoutes(request),
@@ -36,8 +36,8 @@ describe("a client that shuts its sending side gets its answers", () => {
     client.half();
     await roundTrip(large);
     client.socket.resume();
-    const [reply] = await client.end();
-    expect({ whole: reply?.whole, length: reply?.body.length }).toEqual({ whole: true, length: content.length });
+    const [response] = await client.end();
+    expect({ whole: response?.whole, length: response?.body.length }).toEqual({ whole: true, length: content.length });
   });
 
   test.each([

@@ -1,11 +1,11 @@
 import { shareParityApp, startParityApp } from "../helpers/parity-app";
 import { RawClient } from "../helpers/raw-client";
 import { get, postLines } from "../helpers/servers";
-import { chunked, echoOf, expectErrorAnswer, expectExchange, expectRefused, expectServed, smuggled } from "../helpers/wire-case";
+import { chunked, echoOf, expectErrorResponse, expectExchange, expectRefused, expectServed, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
-describe("many header lines", () => {
+describe("many header fields", () => {
   const roomy = { http: { maxHeaderSize: 1024 * 1024 } };
   const lines = (count: number): string[] => Array.from({ length: count }, (_, i) => `x-${i}: ${i}`);
 
@@ -13,8 +13,8 @@ describe("many header lines", () => {
     const large = await startParityApp(roomy);
     const client = await RawClient.connect(large.server);
     await client.send(get("/g", ...lines(count)));
-    const [reply] = await client.read(1);
-    expect(echoOf(reply).headers.map(([name, value]) => `${name}: ${value}`)).toEqual(["host: h", ...lines(count)]);
+    const [response] = await client.read(1);
+    expect(echoOf(response).headers.map(([name, value]) => `${name}: ${value}`)).toEqual(["host: h", ...lines(count)]);
   });
 
   test.each([
@@ -23,8 +23,8 @@ describe("many header lines", () => {
     ["20,000", lines(20_000)],
   ])("%s: 431", async (_name, many) => {
     const large = await startParityApp(roomy);
-    const { replies } = await expectExchange(large, { send: get("/g", ...many) + smuggled, statuses: [431], end: "gone", ran: [] });
-    expectErrorAnswer(replies[0]);
+    const { responses } = await expectExchange(large, { send: get("/g", ...many) + smuggled, statuses: [431], end: "gone", ran: [] });
+    expectErrorResponse(responses[0]);
   });
 
   test("1,500 short ones fit into the default limit of 16 KiB and all arrive", async () => {
@@ -44,13 +44,13 @@ describe("many header lines", () => {
     else await expectExchange(app, { send, statuses: [status], end: "gone", ran: [] });
   });
 
-  test("431 for 4 MiB of header lines is seen although the client reads only when it has sent them", async () => {
+  test("431 for 4 MiB of header fields is seen although the client reads only when it has sent them", async () => {
     const client = await RawClient.connect(app.server);
     client.socket.pause();
     await client.send(get("/g", "abc: defg\r\n".repeat(400_000)));
     client.socket.resume();
-    expectErrorAnswer((await client.read(1))[0]);
-    expect(client.replies[0]?.status).toBe(431);
+    expectErrorResponse((await client.read(1))[0]);
+    expect(client.responses[0]?.status).toBe(431);
   });
 });
 
@@ -73,9 +73,9 @@ describe("maxBody", () => {
     const client = await RawClient.connect(app.server);
     app.ran.length = 0;
     await flood(client, head, packet, 64, tail);
-    const replies = await client.read(1);
-    expect(replies.map((reply) => reply.status)).toEqual([413]);
-    expectErrorAnswer(replies[0]);
+    const responses = await client.read(1);
+    expect(responses.map((response) => response.status)).toEqual([413]);
+    expectErrorResponse(responses[0]);
     await client.end();
     expect(app.ran).toEqual([]);
   });
@@ -98,13 +98,13 @@ describe("maxBody", () => {
       if (size > maxBody) {
         await expectExchange(small, { send: send + smuggled, statuses: [413], end: "gone", ran: [] });
       } else {
-        const { replies } = await expectExchange(small, { send, statuses: [200], end: "open", ran: ["POST /p"] });
-        expect(echoOf(replies[0]).bodyLen).toBe(size);
+        const { responses } = await expectExchange(small, { send, statuses: [200], end: "open", ran: ["POST /p"] });
+        expect(echoOf(responses[0]).bodyLen).toBe(size);
       }
     }
   });
 
-  test("413 waits for the answers before it, and the request before it keeps its body", async () => {
+  test("413 waits for the responses before it, and the request before it keeps its body", async () => {
     const send = postLines("/slow", ["Content-Length: 5"], "hello") + postLines("/p", ["Content-Length: 8388609"], "hello") + smuggled;
     await expectExchange(app, { send, statuses: [200, 413], end: "gone", ran: ["POST /slow"] });
   });

@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { shareParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import { get, postLines } from "../helpers/servers";
-import { chunked, echoOf, expectBareErrorAnswer, expectErrorAnswer, smuggled } from "../helpers/wire-case";
+import { chunked, echoOf, expectBareErrorResponse, expectErrorResponse, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -17,7 +17,7 @@ describe("packets of any size", () => {
   test("three requests, one byte at a time", async () => {
     const client = await RawClient.connect(app.server);
     await client.sendBytewise(requests);
-    expect((await client.read(3)).map((reply) => echoOf(reply).bodyHex)).toEqual(bodies);
+    expect((await client.read(3)).map((response) => echoOf(response).bodyHex)).toEqual(bodies);
   });
 
   test("three requests, cut in two at every place", async () => {
@@ -26,28 +26,28 @@ describe("packets of any size", () => {
       await client.send(requests.slice(0, at));
       await turn();
       await client.send(requests.slice(at));
-      const replies = await client.read(at * 3);
-      expect(replies.slice(-3).map((reply) => echoOf(reply).bodyHex)).toEqual(bodies);
+      const responses = await client.read(at * 3);
+      expect(responses.slice(-3).map((response) => echoOf(response).bodyHex)).toEqual(bodies);
     }
   });
 
   test.each([
     ["unknown method", "BREW /m HTTP/1.1\r\nHost: h\r\n\r\n", [400, 501]],
     ["HTTP/2.0", "GET /m HTTP/2.0\r\nHost: h\r\n\r\n", [400, 505]],
-    ["invalid header line", get("/m", "X A: v"), [400]],
+    ["invalid header field", get("/m", "X A: v"), [400]],
     ["two Hosts", get("/m", "Host: h"), [400]],
     ["over maxBody", postLines("/m", ["Content-Length: 8388609"], ""), [413]],
     ["two lengths", postLines("/m", ["Content-Length: 1", "Content-Length: 2"], "a"), [400]],
     ["head too large", get("/m", `X-A: ${"v".repeat(17_000)}`), [431]],
     ["request line too long", get(`/${"a".repeat(8_300)}`), [414]],
-  ])("%s, one byte at a time: one error answer", async (_name, bytes, statuses) => {
+  ])("%s, one byte at a time: one error response", async (_name, bytes, statuses) => {
     app.ran.length = 0;
     const client = await RawClient.connect(app.server);
     await client.sendBytewise(bytes + smuggled);
-    const replies = await client.end();
-    expect(replies.map((reply) => statuses.includes(reply.status))).toEqual([true]);
-    if (headerValues(replies[0]!, "content-length").length > 0) expectErrorAnswer(replies[0]);
-    else expectBareErrorAnswer(replies[0]);
+    const responses = await client.end();
+    expect(responses.map((response) => statuses.includes(response.status))).toEqual([true]);
+    if (headerValues(responses[0]!, "content-length").length > 0) expectErrorResponse(responses[0]);
+    else expectBareErrorResponse(responses[0]);
     expect(app.ran).toEqual([]);
   });
 });

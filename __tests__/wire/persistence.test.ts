@@ -20,8 +20,8 @@ describe("Connection is a list of tokens (9110 7.6.1)", () => {
     ["TE\t,close"], ["x,y , close ,z"], [",close"], ["close,"], ["keep-alive", "close"], ["close", "keep-alive"], ["TE", "X", "Close"],
   ])("%j %j closes", async (...values) => {
     const send = get("/g", ...values.map((value) => `Connection:${value}`), "X: 1") + smuggled;
-    const { replies } = await expectExchange(app, { send, statuses: [200], end: "gone", ran: ["GET /g"] });
-    expect(headerValues(replies[0]!, "connection")).toEqual(["close"]);
+    const { responses } = await expectExchange(app, { send, statuses: [200], end: "gone", ran: ["GET /g"] });
+    expect(headerValues(responses[0]!, "connection")).toEqual(["close"]);
   });
 
   test.each(["", "keep-alive", "closed", "x-close", "close-x", "close x", "TE, closed", "not-close,closed"])(
@@ -33,8 +33,8 @@ describe("Connection is a list of tokens (9110 7.6.1)", () => {
 
   test.each(["keep-alive", "Keep-Alive", "TE, keep-alive", " keep-alive "])("%j keeps HTTP/1.0 open, and says so", async (value) => {
     const send = `GET /g HTTP/1.0\r\nConnection:${value}\r\n\r\n`;
-    const { replies } = await expectExchange(app, { send, statuses: [200], end: "open", ran: ["GET /g"] });
-    expect(headerValues(replies[0]!, "connection").join().toLowerCase()).toBe("keep-alive");
+    const { responses } = await expectExchange(app, { send, statuses: [200], end: "open", ran: ["GET /g"] });
+    expect(headerValues(responses[0]!, "connection").join().toLowerCase()).toBe("keep-alive");
   });
 
   test.each(["close", "keep-alive, close", "close, keep-alive", "keep-alive-x", "TE", ""])("%j closes HTTP/1.0", async (value) => {
@@ -63,27 +63,27 @@ describe("the caller's Connection and Date", () => {
     const client = await RawClient.connect(server);
     await client.send(send + good);
     await (await server.acceptRequest()).respond(200, "last", { Connection: value });
-    const [reply] = await client.end();
-    expect(reply?.body.toString()).toBe("last");
-    expect(headerValues(reply!, "connection").join().toLowerCase()).toMatch(/(^|[ ,])close$/);
+    const [response] = await client.end();
+    expect(response?.body.toString()).toBe("last");
+    expect(headerValues(response!, "connection").join().toLowerCase()).toMatch(/(^|[ ,])close$/);
   });
 
   test.each(["close", "Close", "CLOSE", "x-token, close", "close , x-token"])("%j ends the connection", async (value) => {
     const client = await RawClient.connect(server);
     await client.send(good + good);
     await (await server.acceptRequest()).respond(200, "last", { Connection: value });
-    expect((await client.end()).map((reply) => reply.body.toString())).toEqual(["last"]);
+    expect((await client.end()).map((response) => response.body.toString())).toEqual(["last"]);
   });
 
   test.each(["keep-alive", "x-token", "closed"])("%j keeps it", async (value) => {
-    const [reply] = await answered(server, (request) => request.respond(200, "x", { Connection: value }));
-    expect(headerValues(reply!, "connection").join().toLowerCase()).toContain(value);
+    const [response] = await answered(server, (request) => request.respond(200, "x", { Connection: value }));
+    expect(headerValues(response!, "connection").join().toLowerCase()).toContain(value);
   });
 
   test("the caller's Date is the only one", async () => {
     const date = "Sun, 06 Nov 1994 08:49:37 GMT";
-    const [reply] = await answered(server, (request) => request.respond(200, "x", { Date: date }));
-    expect(headerValues(reply!, "date")).toEqual([date]);
+    const [response] = await answered(server, (request) => request.respond(200, "x", { Date: date }));
+    expect(headerValues(response!, "date")).toEqual([date]);
   });
 });
 
@@ -96,7 +96,7 @@ describe("bytes behind the last request", () => {
     ["a chunked POST with Connection: close", postLines("/p", [chunked, "Connection: close"], "1\r\na\r\n0\r\n\r\n"), "POST /p"],
     ["an HTTP/1.0 request", "GET /g HTTP/1.0\r\n\r\n", "GET /g"],
     ["an HTTP/1.0 POST", "POST /p HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", "POST /p"],
-    ["a GET which the callback answers with close", get("/close"), "GET /close"],
+    ["a GET which the handler answers with close", get("/close"), "GET /close"],
   ];
   const tails: ReadonlyArray<readonly [name: string, bytes: string]> = [
     ["a request", smuggled],
@@ -108,8 +108,8 @@ describe("bytes behind the last request", () => {
   const rows = ends.flatMap(([end, request, ran]) => tails.map(([tail, bytes]) => ({ end, request, ran, tail, bytes })));
 
   test.each(rows)("9112 9.6: $tail behind $end is ignored", async ({ request, bytes, ran }) => {
-    const { replies } = await expectExchange(app, { send: request + bytes, statuses: [200], end: "gone", ran: [ran] });
-    expect(headerValues(replies[0]!, "connection")).toEqual(["close"]);
+    const { responses } = await expectExchange(app, { send: request + bytes, statuses: [200], end: "gone", ran: [ran] });
+    expect(headerValues(responses[0]!, "connection")).toEqual(["close"]);
   });
 
   test("9112 9.6: what comes later behind a slow last request is ignored", async () => {
@@ -120,10 +120,10 @@ describe("bytes behind the last request", () => {
   test.each([
     ["garbage", garbage],
     ["more body than announced", "there"],
-  ])("%s behind a body whose connection stays open: the good answer, then 400", async (_name, bytes) => {
+  ])("%s behind a body whose connection stays open: the good response, then 400", async (_name, bytes) => {
     const send = postLines("/p", ["Content-Length: 5"], "hello") + bytes + "\r\n\r\n";
-    const { replies } = await expectExchange(app, { send, statuses: [200, [400, 501]], end: "eof", ran: ["POST /p"] });
-    expect(echoOf(replies[0]).bodyLen).toBe(5);
+    const { responses } = await expectExchange(app, { send, statuses: [200, [400, 501]], end: "eof", ran: ["POST /p"] });
+    expect(echoOf(responses[0]).bodyLen).toBe(5);
   });
 
   test("9112 2.2: an empty line behind a body is no garbage", async () => {

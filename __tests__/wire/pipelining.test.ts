@@ -1,11 +1,11 @@
 import { parityRoutes, shareParityApp, startParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import { deferred, get, postLines } from "../helpers/servers";
-import { chunked, expectBareErrorAnswer, expectErrorAnswer, expectExchange, expectRefused, roundTrip, smuggled, type Status } from "../helpers/wire-case";
+import { chunked, expectBareErrorResponse, expectErrorResponse, expectExchange, expectRefused, roundTrip, smuggled, type Status } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
-describe("an error answer waits for its turn (9112 9.3.2)", () => {
+describe("an error response waits for its turn (9112 9.3.2)", () => {
   const longHead = `X-A: ${"v".repeat(20_000)}`;
   const bad: ReadonlyArray<readonly [name: string, bytes: string, status: Status]> = [
     ["unknown method", "BREW /bad HTTP/1.1\r\nHost: h\r\n\r\n", 501],
@@ -13,7 +13,7 @@ describe("an error answer waits for its turn (9112 9.3.2)", () => {
     ["no version", "GET /bad\r\nHost: h\r\n\r\n", 400],
     ["HTTP/2.0", "GET /bad HTTP/2.0\r\nHost: h\r\n\r\n", 505],
     ["no Host", "GET /bad HTTP/1.1\r\n\r\n", 400],
-    ["invalid header line", get("/bad", "X A: v"), 400],
+    ["invalid header field", get("/bad", "X A: v"), 400],
     ["bare LF", "GET /bad HTTP/1.1\nHost: h\n\n", 400],
     ["request line too long", get(`/${"a".repeat(8300)}`), 414],
     ["head too large", get("/bad", longHead), 431],
@@ -29,23 +29,23 @@ describe("an error answer waits for its turn (9112 9.3.2)", () => {
 
   test.each(rows)("$name, $when, behind a slow request", async ({ bytes, status, apart }) => {
     const send = apart ? [get("/slow"), bytes + smuggled] : get("/slow") + bytes + smuggled;
-    const { replies } = await expectExchange(app, { send, statuses: [200, status], end: "gone", ran: ["GET /slow"] });
-    expect(replies[0]?.body.toString()).toBe("slow done");
+    const { responses } = await expectExchange(app, { send, statuses: [200, status], end: "gone", ran: ["GET /slow"] });
+    expect(responses[0]?.body.toString()).toBe("slow done");
     // What the parser refuses in a packet of its own may be the end of a HEAD.
-    const unknown = apart && headerValues(replies[1]!, "content-length").length === 0;
-    if (unknown) expectBareErrorAnswer(replies[1]);
-    else expectErrorAnswer(replies[1]);
+    const unknown = apart && headerValues(responses[1]!, "content-length").length === 0;
+    if (unknown) expectBareErrorResponse(responses[1]);
+    else expectErrorResponse(responses[1]);
   });
 
   test("behind three requests of which the first is slow", async () => {
     const send = get("/slow") + get("/noheaders") + postLines("/p", ["Content-Length: 2"], "hi") + "BREW /bad HTTP/1.1\r\n\r\n";
-    const { replies } = await expectExchange(app, {
+    const { responses } = await expectExchange(app, {
       send,
       statuses: [200, 200, 200, 501],
       end: "eof",
       ran: ["GET /slow", "GET /noheaders", "POST /p"],
     });
-    expect(replies.map((reply) => reply.body.toString().slice(0, 20))).toEqual([
+    expect(responses.map((response) => response.body.toString().slice(0, 20))).toEqual([
       "slow done",
       "plain body",
       '{"reqMethod":"POST",',
@@ -53,7 +53,7 @@ describe("an error answer waits for its turn (9112 9.3.2)", () => {
     ]);
   });
 
-  test("behind an answer that has begun", async () => {
+  test("behind a response that has begun", async () => {
     const begun = deferred();
     const gate = deferred();
     const gated = await startParityApp({}, async (request) => {
@@ -69,8 +69,8 @@ describe("an error answer waits for its turn (9112 9.3.2)", () => {
     await client.send("BREW /bad HTTP/1.1\r\nHost: h\r\n\r\n");
     await roundTrip(gated);
     gate.resolve();
-    const replies = await client.end();
-    expect(replies.map((reply) => [reply.status, reply.whole, reply.body.toString()])).toEqual([
+    const responses = await client.end();
+    expect(responses.map((response) => [response.status, response.whole, response.body.toString()])).toEqual([
       [200, true, "whole"],
       [501, true, ""],
     ]);

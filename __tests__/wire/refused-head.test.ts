@@ -1,5 +1,5 @@
 import { limitsOf, methodOfRefused, statusOfParseError, type ParseError } from "../../lib/wire/request-head";
-import { headerValues, RawClient, type RawReply } from "../helpers/raw-client";
+import { headerValues, RawClient, type RawResponse } from "../helpers/raw-client";
 import { get, post, startServing } from "../helpers/servers";
 
 const limits = limitsOf(100, 16_384);
@@ -15,8 +15,8 @@ describe("methodOfRefused", () => {
     ["a request line", "GET / HTTP/2^.0\r\nHost: a\r\n\r\n", "GET", undefined],
     ["of HEAD", "HEAD / HTTP/2^.0\r\nHost: a\r\n\r\n", undefined, undefined],
     ["of another case", "head^ / HTTP/1.1\r\n\r\n", undefined, undefined],
-    ["a header line", "GET / HTTP/1.1\r\nHost: a\r\nBad ^Name: x\r\n\r\n", "GET", undefined],
-    ["a header line of HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\nBad ^Name: x\r\n\r\n", undefined, undefined],
+    ["a header field", "GET / HTTP/1.1\r\nHost: a\r\nBad ^Name: x\r\n\r\n", "GET", undefined],
+    ["a header field of HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\nBad ^Name: x\r\n\r\n", undefined, undefined],
     ["a method that is none", "BREW^ / HTTP/1.1\r\n\r\n", "BREW", undefined],
     ["no method", "\x16\x03^\x01\r\n", "\x16\x03\x01", undefined],
     ["empty lines first", "\r\n\r\nGET / HTTP/2^.0\r\n", "GET", "GET"],
@@ -79,14 +79,14 @@ describe("414 or 431 (RFC 9112 3)", () => {
     const server = await startServing((request) => request.respond(200), { http });
     const client = await RawClient.connect(server);
     await client.send(`${line(bytes)}\r\nHost: h\r\n\r\n`);
-    expect((await client.read(1)).map((reply) => reply.status)).toEqual([status]);
+    expect((await client.read(1)).map((response) => response.status)).toEqual([status]);
   });
 
-  test("a long request line and then too many header lines is 414 still", async () => {
+  test("a long request line and then too many header fields is 414 still", async () => {
     const server = await startServing((request) => request.respond(200));
     const client = await RawClient.connect(server);
     await client.send(`${line(9_000)}\r\nHost: h\r\nX-A: ${"v".repeat(9_000)}\r\n\r\n`);
-    expect((await client.end()).map((reply) => reply.status)).toEqual([414]);
+    expect((await client.end()).map((response) => response.status)).toEqual([414]);
   });
 });
 
@@ -108,7 +108,7 @@ describe("the response to a request that is refused", () => {
     ["a coding that is not known", 501, " / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"],
   ];
 
-  async function refuse(methods: readonly string[], bytes: string): Promise<RawReply> {
+  async function refuse(methods: readonly string[], bytes: string): Promise<RawResponse> {
     const server = await startServing((request) => request.respond(200), { maxBody: 100 });
     const client = await RawClient.connect(server, methods);
     await client.send(bytes);
@@ -116,31 +116,31 @@ describe("the response to a request that is refused", () => {
   }
 
   test.each(REFUSED)("RFC 9110 9.3.2: %s, to HEAD %i without content", async (_what, status, rest) => {
-    const reply = await refuse(["HEAD"], `HEAD${rest}`);
-    expect([reply.status, reply.body.length]).toEqual([status, 0]);
-    expect(headerValues(reply, "connection")).toEqual(["close"]);
+    const response = await refuse(["HEAD"], `HEAD${rest}`);
+    expect([response.status, response.body.length]).toEqual([status, 0]);
+    expect(headerValues(response, "connection")).toEqual(["close"]);
   });
 
   test.each(REFUSED)("%s, behind another request, to HEAD %i without content", async (_what, status, rest) => {
-    const reply = await refuse(["GET", "HEAD"], `${get("/")}HEAD${rest}`);
-    expect([reply.status, reply.body.length]).toEqual([status, 0]);
+    const response = await refuse(["GET", "HEAD"], `${get("/")}HEAD${rest}`);
+    expect([response.status, response.body.length]).toEqual([status, 0]);
   });
 
   test.each(REFUSED)("%s, behind a body, to HEAD %i without content", async (_what, status, rest) => {
-    const reply = await refuse(["POST", "HEAD"], `${post("/", "body")}HEAD${rest}`);
-    expect([reply.status, reply.body.length]).toEqual([status, 0]);
+    const response = await refuse(["POST", "HEAD"], `${post("/", "body")}HEAD${rest}`);
+    expect([response.status, response.body.length]).toEqual([status, 0]);
   });
 
   test.each(REFUSED)("%s, to POST %i with a text", async (_what, status, rest) => {
-    const reply = await refuse(["POST"], `POST${rest}`);
-    expect([reply.status, String(reply.body)]).toEqual([status, expect.stringMatching(`^${status} `)]);
+    const response = await refuse(["POST"], `POST${rest}`);
+    expect([response.status, String(response.body)]).toEqual([status, expect.stringMatching(`^${status} `)]);
   });
 
   test("where the head came in pieces and the method is not known, there is neither content nor a length", async () => {
     const server = await startServing((request) => request.respond(200));
     const client = await RawClient.connect(server);
     await client.sendBytewise("GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n");
-    const [reply] = await client.end();
-    expect([reply?.status, reply?.body.length, headerValues(reply!, "content-length")]).toEqual([400, 0, []]);
+    const [response] = await client.end();
+    expect([response?.status, response?.body.length, headerValues(response!, "content-length")]).toEqual([400, 0, []]);
   });
 });

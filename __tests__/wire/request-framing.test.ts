@@ -72,7 +72,7 @@ describe("chunks (9112 7.1)", () => {
     ["two chunks", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"],
     ["trailer", "5\r\nhello\r\n0\r\nX-Trailer: t\r\n\r\n"],
     ["several trailers", "5\r\nhello\r\n0\r\nX-A: 1\r\nX-B: 2\r\nX-A: 3\r\n\r\n"],
-    ["trailer named like a header line", "5\r\nhello\r\n0\r\nHost: evil\r\nExpect: x\r\nX-A: 1\r\n\r\n"],
+    ["trailer named like a header field", "5\r\nhello\r\n0\r\nHost: evil\r\nExpect: x\r\nX-A: 1\r\n\r\n"],
   ])("%s", async (_name, body) => {
     const echo = await expectServed(app, framed(body), "POST /c");
     expect(Buffer.from(echo.bodyHex, "hex").toString()).toBe("hello");
@@ -106,7 +106,7 @@ describe("chunks (9112 7.1)", () => {
   test("one byte a chunk, one byte a packet", async () => {
     const client = await RawClient.connect(app.server);
     await client.sendBytewise(framed("1\r\nh\r\n1\r\ni\r\n0;last\r\nX-T: t\r\n\r\n") + get("/g"));
-    const replies = await client.read(2);
-    expect(replies.map((reply) => echoOf(reply).bodyHex)).toEqual(["6869", ""]);
+    const responses = await client.read(2);
+    expect(responses.map((response) => echoOf(response).bodyHex)).toEqual(["6869", ""]);
   });
 });

@@ -2,7 +2,7 @@ import type { AsyncHttpServer } from "../../lib/index";
 import { shareParityApp } from "../helpers/parity-app";
 import { RawClient } from "../helpers/raw-client";
 import { startServer } from "../helpers/servers";
-import { echoOf, expectErrorAnswer, expectExchange, expectRefused, plain, smuggled } from "../helpers/wire-case";
+import { echoOf, expectErrorResponse, expectExchange, expectRefused, plain, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -20,8 +20,8 @@ describe("the request line (9112 3)", () => {
 
   test.each([8_193, 16_000, 20_000, 100_000])("of %d bytes: 414", async (length) => {
     const target = `/${"a".repeat(length - "GET / HTTP/1.1".length)}`;
-    const { replies } = await expectExchange(app, { send: `GET ${target} ${plain}`, statuses: [414], end: "gone", ran: [] });
-    expectErrorAnswer(replies[0]);
+    const { responses } = await expectExchange(app, { send: `GET ${target} ${plain}`, statuses: [414], end: "gone", ran: [] });
+    expectErrorResponse(responses[0]);
   });
 
   // Node's parser does not tell in which line it stopped, and the last packet alone does not show it.
@@ -30,7 +30,7 @@ describe("the request line (9112 3)", () => {
     await expectExchange(app, { send, statuses: [431], end: "gone", ran: [] });
   });
 
-  test("short, but a header line too long, in three packets: 431", async () => {
+  test("short, but a header field too long, in three packets: 431", async () => {
     const send = ["GET / HTTP/1.1\r\nHost: h\r\n", `X-A: ${"v".repeat(8_000)}`, `${"v".repeat(16_000)}\r\n\r\n`];
     await expectExchange(app, { send, statuses: [431], end: "gone", ran: [] });
   });
@@ -40,16 +40,16 @@ describe("methods", () => {
   test.each([
     "GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT",
     "SEARCH", "MKCALENDAR", "PURGE", "LINK", "M-SEARCH",
-  ])("%s reaches the callback", async (method) => {
+  ])("%s reaches the handler", async (method) => {
     const send = `${method} /m HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi`;
-    const { replies } = await expectExchange(app, { send, statuses: [200], end: "open", ran: [`${method} /m`] });
-    expect(echoOf(replies[0])).toMatchObject({ reqMethod: method, bodyHex: "6869" });
+    const { responses } = await expectExchange(app, { send, statuses: [200], end: "open", ran: [`${method} /m`] });
+    expect(echoOf(responses[0])).toMatchObject({ reqMethod: method, bodyHex: "6869" });
   });
 
   test.each(["BREW", "get", "Get", "GETT", "GE", "X-METHOD", "FOO!"])("9110 9.1: %s: 501", async (method) => {
     const send = `${method} /m HTTP/1.1\r\nHost: h\r\nContent-Length: ${smuggled.length}\r\n\r\n${smuggled}`;
-    const { replies } = await expectExchange(app, { send, statuses: [501], end: "eof", ran: [] });
-    expectErrorAnswer(replies[0]);
+    const { responses } = await expectExchange(app, { send, statuses: [501], end: "eof", ran: [] });
+    expectErrorResponse(responses[0]);
   });
 
   test.each(["", "G@T", "G(T", "\"GET\"", "GET:", "G\x01T", "G\xe9T"])("no token, %j: 400", async (method) => {
@@ -73,34 +73,34 @@ describe("target forms (9112 3.2)", () => {
     ["asterisk", "OPTIONS", "*", { path: "*" }],
   ])("%s: %s %s", async (_name, method, target, url) => {
     const send = `${method} ${target} ${plain}`;
-    const { replies } = await expectExchange(app, { send, statuses: [200], end: "open", ran: [`${method} ${target}`] });
-    expect(echoOf(replies[0]).url).toEqual({ ...empty, ...url });
+    const { responses } = await expectExchange(app, { send, statuses: [200], end: "open", ran: [`${method} ${target}`] });
+    expect(echoOf(responses[0]).url).toEqual({ ...empty, ...url });
   });
 
   test.each([
     "p", "p/q", "?q", "#f", ":", "h:80", "mailto:a@h", "http:/h/p", "http:h", "http:", "h.example", "..", "**", "*/", "a b", "\\", "@", "[::1]:80",
   ])("none of the four, GET %s: 400", async (target) => {
-    const { replies } = await expectExchange(app, { send: `GET ${target} ${plain}${smuggled}`, statuses: [400], end: "eof", ran: [] });
-    expectErrorAnswer(replies[0]);
+    const { responses } = await expectExchange(app, { send: `GET ${target} ${plain}${smuggled}`, statuses: [400], end: "eof", ran: [] });
+    expectErrorResponse(responses[0]);
   });
 
   test.each(["/", "/p", "*", "http://h/", "h", "h:", ":80", "h:x", "u@h:80", "h:80/"])("CONNECT %s: 400", async (target) => {
     const send = `CONNECT ${target} ${plain}${smuggled}`;
-    const { replies } = await expectExchange(app, { send, methods: ["CONNECT"], statuses: [400], end: "eof", ran: [] });
-    expectErrorAnswer(replies[0]);
+    const { responses } = await expectExchange(app, { send, methods: ["CONNECT"], statuses: [400], end: "eof", ran: [] });
+    expectErrorResponse(responses[0]);
   });
 
   test.each([
     ["h.example:443", "h.example", "443"],
     ["127.0.0.1:80", "127.0.0.1", "80"],
     ["[::1]:80", "::1", "80"],
-  ])("CONNECT %s, refused by the callback", async (target, hostname, port) => {
+  ])("CONNECT %s, refused by the handler", async (target, hostname, port) => {
     const client = await RawClient.connect(server, ["CONNECT"]);
     await client.send(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`);
     const request = await server.acceptRequest();
     expect([request.reqMethod, request.url.hostname, request.url.port]).toEqual(["CONNECT", hostname, port]);
     await request.respond(403, "no tunnel");
-    expect((await client.read(1)).map((reply) => [reply.status, reply.body.toString()])).toEqual([[403, "no tunnel"]]);
+    expect((await client.read(1)).map((response) => [response.status, response.body.toString()])).toEqual([[403, "no tunnel"]]);
   });
 });
 
@@ -109,14 +109,14 @@ describe("versions (9112 2.3)", () => {
     ["HTTP/1.1", "open"],
     ["HTTP/1.0", "eof"],
   ] as const)("%s is served", async (version, end) => {
-    const { replies } = await expectExchange(app, {
+    const { responses } = await expectExchange(app, {
       send: `GET /g ${version}\r\nHost: h\r\n\r\n`,
       statuses: [200],
       end,
       ran: ["GET /g"],
     });
-    expect(echoOf(replies[0]).protocol.orig).toBe(version);
-    expect(replies[0]?.head.split("\r\n")[0]).toBe("HTTP/1.1 200 OK");
+    expect(echoOf(responses[0]).protocol.orig).toBe(version);
+    expect(responses[0]?.head.split("\r\n")[0]).toBe("HTTP/1.1 200 OK");
   });
 
   test.each(["HTTP/2.0", "HTTP/3.0", "HTTP/9.9", "HTTP/0.0"])("%s: 505", async (version) => {

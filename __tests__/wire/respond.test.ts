@@ -3,13 +3,13 @@ import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 import { runInNewContext } from "node:vm";
 import { Http200, newHttpHeaders, type Content, type HeadersInit, type Request } from "../../lib/index";
-import { headerValues, RawClient, type RawReply } from "../helpers/raw-client";
-import { ask, connectRaw, deferred, get, gone, hasSettled, pieces, post, rejectionOf, settle, startServer, type Asked } from "../helpers/servers";
+import { headerValues, RawClient, type RawResponse } from "../helpers/raw-client";
+import { ask, connectRaw, deferred, get, disconnected, hasSettled, pieces, post, rejectionOf, settle, startServer, type Asked } from "../helpers/servers";
 
 const MIB = 1024 * 1024;
 
-/** The only answer of the first request, and the proof that the connection is in step behind it. */
-async function replyInStep({ server, client }: Asked): Promise<RawReply> {
+/** The only response of the first request, and the proof that the connection is in step behind it. */
+async function responseInStep({ server, client }: Asked): Promise<RawResponse> {
   await client.send(get("/in-step"));
   await (await server.acceptRequest()).respond(200, "in step");
   const [first, second] = await client.read(2);
@@ -46,9 +46,9 @@ describe("content", () => {
   test.each(whole)("%s", async (_kind, content, bytes) => {
     const asked = await ask();
     await asked.request.respond(200, content());
-    const reply = await replyInStep(asked);
-    expect(headerValues(reply, "content-length")).toEqual([String(bytes.length)]);
-    expect(reply.body.equals(bytes)).toBe(true);
+    const response = await responseInStep(asked);
+    expect(headerValues(response, "content-length")).toEqual([String(bytes.length)]);
+    expect(response.body.equals(bytes)).toBe(true);
   });
 
   const sources: ReadonlyArray<[kind: string, content: () => Content, text: string]> = [
@@ -74,20 +74,20 @@ describe("content", () => {
   test.each(sources)("%s", async (_kind, content, text) => {
     const asked = await ask();
     await asked.request.respond(200, content());
-    const reply = await replyInStep(asked);
-    expect(headerValues(reply, "transfer-encoding")).toEqual(["chunked"]);
-    expect(reply.body.toString()).toBe(text);
+    const response = await responseInStep(asked);
+    expect(headerValues(response, "transfer-encoding")).toEqual(["chunked"]);
+    expect(response.body.toString()).toBe(text);
   });
 
   test.each<[content: unknown]>([[null], [5], [true], [{}], [["text"]], [() => "text"], [Symbol("s")]])(
-    "%p is an error, nothing is written, and another answer is possible",
+    "%p is an error, nothing is written, and another response is possible",
     async (content) => {
       const asked = await ask();
       const error = await rejectionOf(asked.request.respond(200, content as Content));
       expect(error).toBeInstanceOf(TypeError);
       expect(error).toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
       await asked.request.respond(200, "another");
-      expect((await replyInStep(asked)).body.toString()).toBe("another");
+      expect((await responseInStep(asked)).body.toString()).toBe("another");
     },
   );
 });
@@ -102,9 +102,9 @@ describe("headers", () => {
   ])("%s", async (_kind, init) => {
     const asked = await ask();
     await asked.request.respond(200, "", init);
-    const reply = await replyInStep(asked);
-    expect(headerValues(reply, "x-one")).toEqual(["1"]);
-    expect(headerValues(reply, "set-cookie")).toEqual(["a", "b"]);
+    const response = await responseInStep(asked);
+    expect(headerValues(response, "x-one")).toEqual(["1"]);
+    expect(headerValues(response, "set-cookie")).toEqual(["a", "b"]);
   });
 
   test("go out in lower case, in title case on request", async () => {
@@ -119,8 +119,8 @@ describe("headers", () => {
   test("their bytes go out as latin1, also beside content in UTF-8", async () => {
     const asked = await ask();
     await asked.request.respond(200, "grüße", { "x-latin": "\xe4\xff" });
-    const reply = await replyInStep(asked);
-    expect([headerValues(reply, "x-latin"), reply.body.toString()]).toEqual([["\xe4\xff"], "grüße"]);
+    const response = await responseInStep(asked);
+    expect([headerValues(response, "x-latin"), response.body.toString()]).toEqual([["\xe4\xff"], "grüße"]);
   });
 });
 
@@ -135,9 +135,9 @@ describe("a Content-Length of the caller never puts the connection out of step",
   test.each(rows)("$length for 5 bytes of $kind: so many are sent", async ({ content, length }) => {
     const asked = await ask();
     await asked.request.respond(200, content(), { "Content-Length": length });
-    const reply = await replyInStep(asked);
-    expect(headerValues(reply, "content-length")).toEqual([String(length)]);
-    expect(reply.body.toString()).toBe("hello".slice(0, length));
+    const response = await responseInStep(asked);
+    expect(headerValues(response, "content-length")).toEqual([String(length)]);
+    expect(response.body.toString()).toBe("hello".slice(0, length));
   });
 
   test.each(contents)("6 for 5 bytes of %s: the client sees a cut", async (_kind, content) => {
@@ -163,7 +163,7 @@ describe("a Content-Length of the caller never puts the connection out of step",
     await asked.request.respond(200, endless(), { "Content-Length": "25" });
     await released.promise;
     expect(asks).toBe(3);
-    expect((await replyInStep(asked)).body.toString()).toBe("0123456789012345678901234");
+    expect((await responseInStep(asked)).body.toString()).toBe("0123456789012345678901234");
   });
 });
 
@@ -176,10 +176,10 @@ describe("without content", () => {
   test.each(kinds)("HEAD, %s", async (kind, content) => {
     const asked = await ask("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD");
     await asked.request.respond(200, content());
-    const reply = await replyInStep(asked);
-    expect(reply.body.length).toBe(0);
+    const response = await responseInStep(asked);
+    expect(response.body.length).toBe(0);
     // RFC 9110 9.3.2: what GET would have had.
-    if (kind === "text") expect(headerValues(reply, "content-length")).toEqual(["5"]);
+    if (kind === "text") expect(headerValues(response, "content-length")).toEqual(["5"]);
   });
 
   const rows = kinds.flatMap(([kind, content]) =>
@@ -188,30 +188,38 @@ describe("without content", () => {
   test.each(rows)("$code, $kind", async ({ code, content, lengths }) => {
     const asked = await ask();
     await asked.request.respond(code, content());
-    const reply = await replyInStep(asked);
-    expect([reply.status, reply.body.length]).toEqual([code, 0]);
-    expect(headerValues(reply, "content-length")).toEqual(lengths);
-    expect(headerValues(reply, "transfer-encoding")).toEqual([]);
+    const response = await responseInStep(asked);
+    expect([response.status, response.body.length]).toEqual([code, 0]);
+    expect(headerValues(response, "content-length")).toEqual(lengths);
+    expect(headerValues(response, "transfer-encoding")).toEqual([]);
   });
 
   test("304 has the caller's length, which content of a 200 would have had", async () => {
     const asked = await ask();
     await asked.request.respond(304, "", { "Content-Length": "1234" });
-    expect(headerValues(await replyInStep(asked), "content-length")).toEqual(["1234"]);
+    expect(headerValues(await responseInStep(asked), "content-length")).toEqual(["1234"]);
   });
 
-  test("a source is let go of: a generator is never begun, a stream destroyed", async () => {
+  test("a source is let go of: a generator runs to its first yield and its finally, a stream is destroyed unread", async () => {
     const asked = await ask(get("/1") + get("/2"));
-    const begun: string[] = [];
+    const seen: string[] = [];
+    const finished = deferred();
     async function* generator(): AsyncGenerator<string> {
-      begun.push("generator");
-      yield "x";
+      seen.push("resource opened");
+      try {
+        yield "x";
+        seen.push("resumed");
+      } finally {
+        seen.push("resource closed");
+        finished.resolve();
+      }
     }
     await asked.request.respond(204, generator());
-    const stream = new Readable({ read: () => begun.push("stream") });
+    await finished.promise;
+    const stream = new Readable({ read: () => seen.push("read") });
     await (await asked.server.acceptRequest()).respond(204, stream);
     expect(stream.destroyed).toBe(true);
-    expect(begun).toEqual([]);
+    expect(seen).toEqual(["resource opened", "resource closed"]);
   });
 
   test("HEAD lets go of a web stream that somebody else reads, as far as it can", async () => {
@@ -219,27 +227,27 @@ describe("without content", () => {
     const stream = new ReadableStream();
     stream.getReader();
     await asked.request.respond(200, stream);
-    expect(await replyInStep(asked)).toMatchObject({ status: 200, whole: true });
+    expect(await responseInStep(asked)).toMatchObject({ status: 200, whole: true });
   });
 });
 
-describe("interim answers", () => {
+describe("interim responses", () => {
   test.each([[100], [102], [103]])("%i, and the request still waits for its final one", async (code) => {
     const asked = await ask();
     await asked.request.respond(code);
     await asked.request.respond(Http200, "final");
     await asked.client.send(get("/in-step"));
     await (await asked.server.acceptRequest()).respond(200);
-    const replies = await asked.client.read(2);
-    expect(replies.map(({ status }) => status)).toEqual([code, 200, 200]);
-    expect(replies[1]?.body.toString()).toBe("final");
+    const responses = await asked.client.read(2);
+    expect(responses.map(({ status }) => status)).toEqual([code, 200, 200]);
+    expect(responses[1]?.body.toString()).toBe("final");
   });
 
   test("103 with its Link headers, more than once", async () => {
     const { client, request } = await ask();
     await request.respond(103, "", { Link: ["</a.css>; rel=preload", "</b.js>; rel=preload"] });
     await request.respond(103, "", { Link: "</c.css>; rel=preload" });
-    expect((await client.readAny(2)).map((reply) => headerValues(reply, "link"))).toEqual([
+    expect((await client.readAny(2)).map((response) => headerValues(response, "link"))).toEqual([
       ["</a.css>; rel=preload", "</b.js>; rel=preload"],
       ["</c.css>; rel=preload"],
     ]);
@@ -254,7 +262,7 @@ describe("interim answers", () => {
     expect((await client.end()).map(({ status }) => status)).toEqual([200]);
   });
 
-  test("come behind the answers before them on the connection", async () => {
+  test("come behind the responses before them on the connection", async () => {
     const { server, client, request } = await ask(get("/1") + get("/2"));
     const first = request.respond(200, Buffer.alloc(MIB, "x"));
     await first;
@@ -268,7 +276,7 @@ describe("interim answers", () => {
     ]);
   });
 
-  test("after the answer they are an error, as is a header that cannot be sent", async () => {
+  test("after the response they are an error, as is a header that cannot be sent", async () => {
     const { client, request } = await ask();
     expect(await rejectionOf(request.respond(103, "", { Link: "a\r\nb: c" }))).toMatchObject({ code: "ERR_INVALID_HEADER" });
     await request.respond(200);
@@ -277,7 +285,7 @@ describe("interim answers", () => {
   });
 });
 
-describe("what cannot be sent is an error, nothing is written, and another answer is possible", () => {
+describe("what cannot be sent is an error, nothing is written, and another response is possible", () => {
   test.each<[what: string, respond: (request: Request) => Promise<void>, kind: ErrorConstructor, code: string]>([
     ["status 99", (request) => request.respond(99), RangeError, "ERR_INVALID_STATUS"],
     ["status 600", (request) => request.respond(600), RangeError, "ERR_INVALID_STATUS"],
@@ -307,17 +315,17 @@ describe("what cannot be sent is an error, nothing is written, and another answe
     expect(error).toBeInstanceOf(kind);
     expect(error).toMatchObject({ code });
     await asked.request.respond(500, "another");
-    const reply = await replyInStep(asked);
-    expect([reply.status, reply.body.toString(), headerValues(reply, "a")]).toEqual([500, "another", []]);
+    const response = await responseInStep(asked);
+    expect([response.status, response.body.toString(), headerValues(response, "a")]).toEqual([500, "another", []]);
   });
 
   test.each([[200], [500], [599]])("status %i can", async (code) => {
     const asked = await ask();
     await asked.request.respond(code, "x");
-    expect((await replyInStep(asked)).status).toBe(code);
+    expect((await responseInStep(asked)).status).toBe(code);
   });
 
-  test("a second answer; the first one is not touched", async () => {
+  test("a second response; the first one is not touched", async () => {
     const asked = await ask();
     const first = asked.request.respond(201, "first");
     const error = await rejectionOf(asked.request.respond(202, "second"));
@@ -325,7 +333,7 @@ describe("what cannot be sent is an error, nothing is written, and another answe
     expect(error.message).toContain("201");
     await first;
     expect(await rejectionOf(asked.request.respond(202, "second"))).toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
-    expect(await replyInStep(asked)).toMatchObject({ status: 201, body: Buffer.from("first") });
+    expect(await responseInStep(asked)).toMatchObject({ status: 201, body: Buffer.from("first") });
   });
 
   test("a stream that was to be sent with it is let go of", async () => {
@@ -336,7 +344,7 @@ describe("what cannot be sent is an error, nothing is written, and another answe
     expect(stream.destroyed).toBe(true);
     await closed;
     await asked.request.respond(200);
-    expect(await replyInStep(asked)).toMatchObject({ status: 200 });
+    expect(await responseInStep(asked)).toMatchObject({ status: 200 });
   });
 });
 
@@ -352,7 +360,7 @@ describe("settles", () => {
     await answered;
   });
 
-  test("when the client leaves in the middle, without an error", async () => {
+  test("when the client disconnects in the middle, without an error", async () => {
     const { client, request } = await ask();
     client.socket.pause();
     const answered = request.respond(200, Buffer.alloc(64 * MIB));
@@ -369,7 +377,7 @@ describe("settles", () => {
     await client.send(get("/"));
     const request = await server.acceptRequest();
     client.reset();
-    await gone(socket);
+    await disconnected(socket);
     expect(await request.respond(200, content())).toBeUndefined();
     expect(await rejectionOf(request.respond(200))).toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
   });
@@ -379,20 +387,20 @@ describe("the connection", () => {
   test("stays open, as in Nim", async () => {
     const asked = await ask(post("/", "body"));
     await asked.request.respond(200, "x");
-    expect(headerValues(await replyInStep(asked), "connection")).not.toContain("close");
+    expect(headerValues(await responseInStep(asked), "connection")).not.toContain("close");
   });
 
   test.each<[who: string, bytes: string, init: HeadersInit | undefined]>([
-    ["the answer says so", get("/"), { Connection: "close" }],
-    ["the answer says so, in other letters", get("/"), { connection: "Close" }],
+    ["the response says so", get("/"), { Connection: "close" }],
+    ["the response says so, in other letters", get("/"), { connection: "Close" }],
     ["the request says so", get("/", "Connection: close"), undefined],
     ["the client is HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", undefined],
   ])("ends when %s", async (_who, bytes, init) => {
     const { client, request } = await ask(bytes);
     await request.respond(200, "the last", init);
-    const replies = await client.end();
+    const responses = await client.end();
     expect(client.state).toBe("eof");
-    expect(replies.map(({ body, whole }) => [body.toString(), whole])).toEqual([["the last", true]]);
+    expect(responses.map(({ body, whole }) => [body.toString(), whole])).toEqual([["the last", true]]);
   });
 });
 
@@ -447,9 +455,21 @@ describe("a source is sent as it comes", () => {
       for (let i = 0; i < 100; i++) yield chunk;
     }
     await asked.request.respond(200, some());
-    expect((await replyInStep(asked)).body.equals(Buffer.alloc(100 * chunk.length, "y"))).toBe(true);
+    expect((await responseInStep(asked)).body.equals(Buffer.alloc(100 * chunk.length, "y"))).toBe(true);
   });
 });
+
+/** A web stream that fails behind its first piece. */
+function webStream(failure: Error): ReadableStream {
+  let begun = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (begun) controller.error(failure);
+      else controller.enqueue("begun");
+      begun = true;
+    },
+  });
+}
 
 describe("a source that fails", () => {
   const failure = new Error("the source failed");
@@ -459,14 +479,6 @@ describe("a source that fails", () => {
       async function* () {
         yield "begun";
         throw failure;
-      },
-      failure,
-    ],
-    [
-      "before its first piece",
-      async function* () {
-        if (failure.message !== "") throw failure;
-        yield "";
       },
       failure,
     ],
@@ -481,11 +493,11 @@ describe("a source that fails", () => {
         }),
       failure,
     ],
-    ["as a web stream", () => new ReadableStream({ pull: (controller) => controller.error(failure) }), failure],
+    ["as a web stream", () => webStream(failure), failure],
     ["with a piece that is none", () => pieces("begun", 5 as unknown as string), expect.any(TypeError)],
   ];
   const lengths = [
-    ["a chunked answer", undefined],
+    ["a chunked response", undefined],
     ["a known length", { "Content-Length": "100" }],
   ] as const;
   const rows = sources.flatMap(([how, source, error]) => lengths.map(([what, init]) => ({ how, source, error, what, init })));
@@ -493,9 +505,31 @@ describe("a source that fails", () => {
   test.each(rows)("$how is cut, $what: the client does not take it for whole", async ({ source, error, init }) => {
     const { client, request } = await ask();
     const answered = rejectionOf(request.respond(200, source(), init));
-    const replies = await client.end();
+    const responses = await client.end();
     expect(await answered).toEqual(error);
-    expect(replies.map(({ whole }) => whole)).toEqual([false]);
+    expect(responses.map(({ whole }) => whole)).toEqual([false]);
+  });
+
+  const unbegun: ReadonlyArray<[how: string, source: () => Content]> = [
+    [
+      "a generator",
+      async function* () {
+        if (failure.message !== "") throw failure;
+        yield "";
+      },
+    ],
+    ["a stream", () => new Readable({ read() { this.destroy(failure); } })],
+    ["a web stream", () => new ReadableStream({ pull: (controller) => controller.error(failure) })],
+  ];
+  const unbegunRows = unbegun.flatMap(([how, source]) => lengths.map(([what, init]) => ({ how, source, what, init })));
+
+  test.each(unbegunRows)("before its first piece, $how, $what: 500, and the connection ends", async ({ source, init }) => {
+    const { client, request } = await ask();
+    const answered = rejectionOf(request.respond(200, source(), init));
+    const [response] = await client.end();
+    expect(await answered).toBe(failure);
+    expect(response).toMatchObject({ status: 500, whole: true });
+    expect(response?.body.toString()).toBe("500 Internal Server Error");
   });
 
   test("where only the end of the connection tells (HTTP/1.0), a reset tells that content is missing", async () => {
@@ -516,9 +550,9 @@ describe("a source that fails", () => {
 
   test("a fetch sees it as well", async () => {
     const server = await startServer();
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     const answered = rejectionOf((await server.acceptRequest()).respond(200, sources[0]![1]()));
-    await rejectionOf((await reply).text());
+    await rejectionOf((await response).text());
     expect(await answered).toBe(failure);
   });
 
@@ -526,13 +560,13 @@ describe("a source that fails", () => {
     const { server, client, request } = await ask();
     await rejectionOf(request.respond(200, sources[0]![1]()));
     await client.end();
-    const reply = fetch(server.url);
+    const response = fetch(server.url);
     await (await server.acceptRequest()).respond(200, "lives");
-    expect(await (await reply).text()).toBe("lives");
+    expect(await (await response).text()).toBe("lives");
   });
 });
 
-describe("when the client leaves", () => {
+describe("when the client disconnects", () => {
   /** Answers with a source, lets the client read some of it and leave. */
   async function leaveDuring(source: Content): Promise<void> {
     const { client, request } = await ask();
@@ -618,12 +652,12 @@ describe("when the client leaves", () => {
     await returned.promise;
   });
 
-  const leavings: ReadonlyArray<[how: string, event: "end" | "close", leave: (client: RawClient) => void]> = [
+  const disconnections: ReadonlyArray<[how: string, event: "end" | "close", disconnect: (client: RawClient) => void]> = [
     ["has shut its sending side", "end", (client) => client.half()],
     ["has gone", "close", (client) => client.reset()],
   ];
 
-  test.each(leavings)("a signal that is asked for only when the client %s during a source is aborted", async (_how, event, leave) => {
+  test.each(disconnections)("a signal that is asked for only when the client %s during a source is aborted", async (_how, event, disconnect) => {
     const server = await startServer();
     const { client, socket } = await connectRaw(server);
     await client.send(get("/"));
@@ -637,7 +671,7 @@ describe("when the client leaves", () => {
     void request.respond(200, source());
     await begun.promise;
     const seen = new Promise((resolve) => socket.once(event, resolve));
-    leave(client);
+    disconnect(client);
     await seen;
     expect(request.signal.aborted).toBe(true);
   });

@@ -1,4 +1,4 @@
-import { bareHead, decideHead, refusalResponse, isInterim, type Asked } from "../../lib/wire/response-head";
+import { bareHead, decideHead, isInterim, refusalResponse, type Asked } from "../../lib/wire/response-head";
 import { newHttpHeaders, type HeadersInit } from "../../lib/index";
 
 const get: Asked = { method: "GET", minor: 1, last: false };
@@ -55,17 +55,17 @@ describe("decideHead: framing", () => {
     { what: "203", code: 203, line: sent(3), hasContent: true, length: 3 },
     { what: "206", code: 206, line: sent(3), hasContent: true, length: 3 },
   ])("$what", ({ code = 200, asked = get, init, size = 3, line, hasContent, length }) => {
-    const reply = decideHead(code, init, size, asked);
-    expect(reply).toMatchObject({ code, hasContent, length });
-    expect(reply.headers).toEqual(line ?? []);
+    const response = decideHead(code, init, size, asked);
+    expect(response).toMatchObject({ code, hasContent, length });
+    expect(response.fields).toEqual(line ?? []);
   });
 });
 
 describe("decideHead: the rest", () => {
   test("the caller's headers stay as they are, framing lines come last", () => {
     const init = [["X-B", "1"], ["content-length", "3"], ["x-a", "2"], ["X-B", "3"]] as const;
-    const { headers } = decideHead(200, init, 3, get);
-    expect(headers).toEqual(["x-b", "1", "x-a", "2", "x-b", "3", "Content-Length", "3"]);
+    const { fields } = decideHead(200, init, 3, get);
+    expect(fields).toEqual(["x-b", "1", "x-a", "2", "x-b", "3", "Content-Length", "3"]);
   });
 
   test("given headers are not changed", () => {
@@ -86,9 +86,9 @@ describe("decideHead: the rest", () => {
     [{ Connection: "Keep-Alive" }, true, close, false],
     [{ Connection: "upgrade, keep-alive" }, true, ["connection", "upgrade, close"], false],
     [{ "X-Connection": "close" }, false, ["x-connection", "close"], false],
-  ])("%j as the last answer of the connection, %p: %j, the caller closes: %p", (init, last, line, closes) => {
-    const reply = decideHead(204, init, 0, { ...get, last });
-    expect([reply.headers, reply.close]).toEqual([line, closes]);
+  ])("%j as the last response of the connection, %p: %j, the caller closes: %p", (init, last, line, closes) => {
+    const response = decideHead(204, init, 0, { ...get, last });
+    expect([response.fields, response.close]).toEqual([line, closes]);
   });
 
   test.each<[code: number, init: HeadersInit, refused: boolean]>([
@@ -171,7 +171,7 @@ test.each<[code: number, content: string, toHead: boolean, line: string]>([
   [400, "Bad Request. More about it.", false, "HTTP/1.1 400 Bad Request"],
   [400, "400 Bad Request", true, "HTTP/1.1 400 Bad Request"],
 ])("refusalResponse(%i, %j, %p)", (code, content, toHead, line) => {
-  const [before, after] = refusalResponse(code, content, toHead).split("\r\n\r\n");
+  const [before, after] = refusalResponse({ status: code, text: content }, toHead).split("\r\n\r\n");
   const [first, ...headers] = before!.split("\r\n");
   expect([first, after]).toEqual([line, toHead ? "" : content]);
   expect(headers).toEqual([

@@ -1,10 +1,10 @@
 import { Readable } from "node:stream";
 import { newHttpHeaders, type AsyncHttpServer, type HeadersInit, type Request } from "../../lib/index";
-import { headerValues, RawClient, type RawReply } from "../helpers/raw-client";
+import { headerValues, RawClient, type RawResponse } from "../helpers/raw-client";
 import { get, startServer } from "../helpers/servers";
 
-// Nothing that a caller passes on from elsewhere can end a header line early, or start an answer of its own: it is
-// refused, nothing is written, and another answer is still possible (RFC 9110 5.5, RFC 9112 2.2 and 11.1).
+// Nothing that a caller passes on from elsewhere can end a header field early, or start a response of its own: it is
+// refused, nothing is written, and another response is still possible (RFC 9110 5.5, RFC 9112 2.2 and 11.1).
 
 let server: AsyncHttpServer;
 
@@ -12,48 +12,48 @@ beforeEach(async () => {
   server = await startServer();
 });
 
-/** Asks twice on one connection; `answer` decides the first answer, the second shows that the connection is in step. */
-async function answered(answer: (request: Request) => Promise<unknown>): Promise<{ replies: RawReply[]; bytes: Buffer }> {
+/** Asks twice on one connection; `respond` decides the first response, the second shows that the connection is in step. */
+async function answered(respond: (request: Request) => Promise<unknown>): Promise<{ responses: RawResponse[]; bytes: Buffer }> {
   const client = await RawClient.connect(server);
   const received: Buffer[] = [];
   client.socket.on("data", (bytes: Buffer) => received.push(bytes));
   await client.send(get() + get());
-  await answer(await server.acceptRequest());
+  await respond(await server.acceptRequest());
   await (await server.acceptRequest()).respond(200, "in step");
-  const replies = await client.read(2);
-  expect(replies.at(-1)?.body.toString()).toBe("in step");
-  return { replies: replies.slice(0, -1), bytes: Buffer.concat(received) };
+  const responses = await client.read(2);
+  expect(responses.at(-1)?.body.toString()).toBe("in step");
+  return { responses: responses.slice(0, -1), bytes: Buffer.concat(received) };
 }
 
 /** Every way to answer that takes what is refused here. */
-type Way = readonly [name: string, answer: (request: Request, headers: HeadersInit) => Promise<void>];
+type Way = readonly [name: string, respond: (request: Request, headers: HeadersInit) => Promise<void>];
 
 const ways: readonly Way[] = [
   ["respond", (request, headers) => request.respond(200, "content", headers)],
   ["respond with a stream", (request, headers) => request.respond(200, Readable.from(["content"]), headers)],
   ["respond without content", (request, headers) => request.respond(204, "", headers)],
   ["sendHeaders", (request, headers) => request.sendHeaders(headers)],
-  ["an interim answer", (request, headers) => request.respond(103, "", headers)],
+  ["an interim response", (request, headers) => request.respond(103, "", headers)],
 ];
 
-/** The answer is refused by a rejection, and the one after it is the only one that the client sees. */
-async function expectRefused(answer: (request: Request) => Promise<void>, error: object): Promise<void> {
-  const { replies, bytes } = await answered(async (request) => {
-    // A throw instead of a rejection would be missed by whoever writes `.catch(…)`.
-    const refused = answer(request);
+/** The response is refused by a rejection, and the one after it is the only one that the client sees. */
+async function expectRefused(respond: (request: Request) => Promise<void>, error: object): Promise<void> {
+  const { responses, bytes } = await answered(async (request) => {
+    // A throw instead of a rejection would be missed by a caller who writes `.catch(…)`.
+    const refused = respond(request);
     await expect(refused).rejects.toMatchObject(error);
     await request.respond(201, "second try");
   });
-  expect(replies.map((reply) => [reply.status, reply.body.toString()])).toEqual([[201, "second try"]]);
+  expect(responses.map((response) => [response.status, response.body.toString()])).toEqual([[201, "second try"]]);
   expect(bytes.toString("latin1")).not.toMatch(/injected/i);
 }
 
 const invalidHeader = { name: "TypeError", code: "ERR_INVALID_HEADER" };
 
-describe.each(ways)("%s", (_way, answer) => {
+describe.each(ways)("%s", (_way, respond) => {
   test.each([
-    ["CRLF and a header line", "v\r\nInjected: 1"],
-    ["CRLF, CRLF and an answer", "v\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ninjected"],
+    ["CRLF and a header field", "v\r\nInjected: 1"],
+    ["CRLF, CRLF and a response", "v\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ninjected"],
     ["LF", "v\nInjected: 1"],
     ["CR", "v\rInjected: 1"],
     ["CRLF at the start", "\r\nInjected: 1"],
@@ -73,9 +73,9 @@ describe.each(ways)("%s", (_way, answer) => {
     ["an emoji", "😀"],
     ["half a surrogate pair", "\ud800"],
   ])("refuses a value with %s", async (_name, value) => {
-    await expectRefused((request) => answer(request, { "x-a": value }), invalidHeader);
-    await expectRefused((request) => answer(request, [["x-good", "1"], ["x-a", value]]), invalidHeader);
-    await expectRefused((request) => answer(request, newHttpHeaders({ "x-a": ["good", value] })), invalidHeader);
+    await expectRefused((request) => respond(request, { "x-a": value }), invalidHeader);
+    await expectRefused((request) => respond(request, [["x-good", "1"], ["x-a", value]]), invalidHeader);
+    await expectRefused((request) => respond(request, newHttpHeaders({ "x-a": ["good", value] })), invalidHeader);
   });
 
   test.each([
@@ -101,8 +101,8 @@ describe.each(ways)("%s", (_way, answer) => {
     ["an equals sign", "x=a"],
     ["a semicolon", "x;a"],
   ])("refuses a name with %s", async (_name, name) => {
-    await expectRefused((request) => answer(request, { [name]: "v" }), invalidHeader);
-    await expectRefused((request) => answer(request, newHttpHeaders([[name, "v"]], true)), invalidHeader);
+    await expectRefused((request) => respond(request, { [name]: "v" }), invalidHeader);
+    await expectRefused((request) => respond(request, newHttpHeaders([[name, "v"]], true)), invalidHeader);
   });
 
   test.each([
@@ -117,7 +117,7 @@ describe.each(ways)("%s", (_way, answer) => {
     ["Link", "</a>\r\n\r\ninjected"],
     ["Content-Disposition", 'attachment; filename="a\r\nInjected: 1"'],
   ])("refuses %s: %j", async (name, value) => {
-    await expectRefused((request) => answer(request, { [name]: value }), invalidHeader);
+    await expectRefused((request) => respond(request, { [name]: value }), invalidHeader);
   });
 });
 
@@ -152,8 +152,8 @@ describe("a status that cannot be sent", () => {
   });
 
   test.each([200, 299, 300, 599])("%d is sent", async (code) => {
-    const { replies } = await answered((request) => request.respond(code, "content"));
-    expect(replies.map((reply) => reply.status)).toEqual([code]);
+    const { responses } = await answered((request) => request.respond(code, "content"));
+    expect(responses.map((response) => response.status)).toEqual([code]);
   });
 });
 
@@ -169,22 +169,22 @@ describe("header bytes arrive as they are", () => {
     ["a stream of text", () => Readable.from(["grüße", " €"])],
   ] as const)("latin1 beside %s", async (_name, given) => {
     const content = typeof given === "function" ? given() : given;
-    const { replies, bytes } = await answered((request) => request.respond(200, content, { "x-a": `a${latin1}z` }));
+    const { responses, bytes } = await answered((request) => request.respond(200, content, { "x-a": `a${latin1}z` }));
     expect(bytes.includes(Buffer.from(`\r\nx-a: a${latin1}z\r\n`, "latin1"))).toBe(true);
     const expected = typeof given === "function" ? "grüße €" : given;
-    expect(replies[0]?.body.equals(Buffer.from(expected as string))).toBe(true);
+    expect(responses[0]?.body.equals(Buffer.from(expected as string))).toBe(true);
   });
 
   test("latin1 by sendHeaders, with UTF-8 behind it", async () => {
-    const { replies, bytes } = await answered(async (request) => {
+    const { responses, bytes } = await answered(async (request) => {
       await request.sendHeaders({ "x-a": latin1 });
       await request.respond(200, "€");
     });
     expect(bytes.includes(Buffer.from(`\r\nx-a: ${latin1}\r\n`, "latin1"))).toBe(true);
-    expect(replies[0]?.body.toString()).toBe("€");
+    expect(responses[0]?.body.toString()).toBe("€");
   });
 
-  test("latin1 in an interim answer", async () => {
+  test("latin1 in an interim response", async () => {
     const { bytes } = await answered(async (request) => {
       await request.respond(103, "", { link: latin1 });
       await request.respond(200, "€");
@@ -194,14 +194,14 @@ describe("header bytes arrive as they are", () => {
 
   test("the printable ASCII characters and the tab", async () => {
     const ascii = Array.from({ length: 0x5e }, (_, i) => String.fromCharCode(0x21 + i)).join("");
-    const { replies } = await answered((request) => request.respond(200, "x", { "x-a": `${ascii}\t${ascii}` }));
-    expect(headerValues(replies[0]!, "x-a")).toEqual([`${ascii}\t${ascii}`]);
+    const { responses } = await answered((request) => request.respond(200, "x", { "x-a": `${ascii}\t${ascii}` }));
+    expect(headerValues(responses[0]!, "x-a")).toEqual([`${ascii}\t${ascii}`]);
   });
 
   test("a name of every token character", async () => {
     const name = "!#$%&'*+-.^_`|~0123456789az";
-    const { replies } = await answered((request) => request.respond(200, "x", { [name]: "v" }));
-    expect(headerValues(replies[0]!, name)).toEqual(["v"]);
+    const { responses } = await answered((request) => request.respond(200, "x", { [name]: "v" }));
+    expect(headerValues(responses[0]!, name)).toEqual(["v"]);
   });
 });
 
@@ -217,8 +217,8 @@ describe("a name is just a name", () => {
   const rows = names.flatMap((name) => forms.map(([form, make]) => ({ name, form, make })));
 
   test.each(rows)("$name in $form", async ({ name, make }) => {
-    const { replies } = await answered((request) => request.respond(200, "x", make(name)));
-    expect(headerValues(replies[0]!, name)).toEqual(["v"]);
+    const { responses } = await answered((request) => request.respond(200, "x", make(name)));
+    expect(headerValues(responses[0]!, name)).toEqual(["v"]);
     expect(({} as Record<string, unknown>)["v"]).toBeUndefined();
     expect(Object.getPrototypeOf({})).toBe(Object.prototype);
   });

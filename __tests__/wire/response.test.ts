@@ -9,8 +9,8 @@ beforeEach(async () => {
   server = await startServer();
 });
 
-describe("an answer", () => {
-  const rows: ReadonlyArray<readonly [name: string, answer: (r: Request) => Promise<unknown>, head: readonly string[], content: string]> = [
+describe("a response", () => {
+  const rows: ReadonlyArray<readonly [name: string, respond: (r: Request) => Promise<unknown>, head: readonly string[], content: string]> = [
     ["text", (r) => r.respond(200, "hello"), ["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"],
     ["UTF-8", (r) => r.respond(200, "grüße €"), ["HTTP/1.1 200 OK", "Content-Length: 11"], "grüße €"],
     ["bytes", (r) => r.respond(200, Buffer.from("hello")), ["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"],
@@ -22,13 +22,13 @@ describe("an answer", () => {
     ["the last status", (r) => r.respond(599, "x"), ["HTTP/1.1 599 ", "Content-Length: 1"], "x"],
     ["Nim's phrase", (r) => r.respond(413, "x"), ["HTTP/1.1 413 Request Entity Too Large", "Content-Length: 1"], "x"],
     [
-      "header lines, lower-cased, in order",
+      "header fields, lower-cased, in order",
       (r) => r.respond(200, "x", { "X-B": "2", "x-A": "1" }),
       ["HTTP/1.1 200 OK", "x-b: 2", "x-a: 1", "Content-Length: 1"],
       "x",
     ],
     [
-      "header lines in title case",
+      "header fields in title case",
       (r) => r.respond(200, "x", newHttpHeaders([["x-custom-name", "v"]], true)),
       ["HTTP/1.1 200 OK", "X-Custom-Name: v", "Content-Length: 1"],
       "x",
@@ -42,20 +42,20 @@ describe("an answer", () => {
     ["an empty value", (r) => r.respond(200, "x", { "x-a": "" }), ["HTTP/1.1 200 OK", "x-a: ", "Content-Length: 1"], "x"],
   ];
 
-  test.each(rows)("%s", async (_name, answer, head, content) => {
-    const [reply] = await answered(server, answer);
-    expect(linesOf(reply)).toEqual(head);
-    expect(reply?.body.toString()).toBe(content);
+  test.each(rows)("%s", async (_name, respond, head, content) => {
+    const [response] = await answered(server, respond);
+    expect(linesOf(response)).toEqual(head);
+    expect(response?.body.toString()).toBe(content);
   });
 
   test("9110 6.6.1: carries the time", async () => {
-    const [reply] = await answered(server, (request) => request.respond(200, "x"));
-    expect(headerValues(reply!, "date")).toEqual([expect.stringMatching(/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/)]);
+    const [response] = await answered(server, (request) => request.respond(200, "x"));
+    expect(headerValues(response!, "date")).toEqual([expect.stringMatching(/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/)]);
   });
 
   test("a large one has every byte", async () => {
     const content = Buffer.from(Array.from({ length: 3 * 1024 * 1024 }, (_, i) => (i * 31) & 0xff));
-    const [reply] = await answered(server, (request) => request.respond(200, content));
-    expect(reply?.body.equals(content)).toBe(true);
+    const [response] = await answered(server, (request) => request.respond(200, content));
+    expect(response?.body.equals(content)).toBe(true);
   });
 });

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Request } from "../../lib/index";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { ask, connectRaw, get, gone, hasSettled, rejectionOf, startServer } from "../helpers/servers";
+import { ask, connectRaw, get, disconnected, hasSettled, rejectionOf, startServer } from "../helpers/servers";
 import { answered } from "../helpers/wire-case";
 
 describe("sends the head now", () => {
@@ -12,10 +12,10 @@ describe("sends the head now", () => {
     const head = (await arrived)[0].toString();
     expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\ncontent-type: text\/plain\r\n/);
     expect(head).toMatch(/\r\n\r\n$/);
-    expect(client.replies).toEqual([]);
+    expect(client.responses).toEqual([]);
     await request.respond(200, "at last");
-    const [reply] = await client.read(1);
-    expect([headerValues(reply!, "transfer-encoding"), reply?.body.toString()]).toEqual([["chunked"], "at last"]);
+    const [response] = await client.read(1);
+    expect([headerValues(response!, "transfer-encoding"), response?.body.toString()]).toEqual([["chunked"], "at last"]);
   });
 
   test("with the code that it is told", async () => {
@@ -43,7 +43,7 @@ describe("sends the head now", () => {
     await request.respond(200, content());
     await client.send(get("/2"));
     await (await server.acceptRequest()).respond(200, "second");
-    expect((await client.read(2)).map((reply) => reply.body.toString())).toEqual([body, "second"]);
+    expect((await client.read(2)).map((response) => response.body.toString())).toEqual([body, "second"]);
   });
 });
 
@@ -52,8 +52,8 @@ describe("a Content-Length of the caller", () => {
     const { client, request } = await ask();
     await request.sendHeaders({ "Content-Length": "5" });
     await request.respond(200, "hello");
-    const [reply] = await client.read(1);
-    expect([headerValues(reply!, "content-length"), reply?.body.toString()]).toEqual([["5"], "hello"]);
+    const [response] = await client.read(1);
+    expect([headerValues(response!, "content-length"), response?.body.toString()]).toEqual([["5"], "hello"]);
   });
 
   test.each<[content: string, body: string]>([
@@ -65,7 +65,7 @@ describe("a Content-Length of the caller", () => {
     await request.respond(200, content);
     await client.send(get("/2"));
     await (await server.acceptRequest()).respond(200, "second");
-    const bodies = (await client.read(2)).map((reply) => reply.body);
+    const bodies = (await client.read(2)).map((response) => response.body);
     expect(bodies).toEqual([Buffer.from(content).subarray(0, 5), Buffer.from("second")]);
   });
 
@@ -82,8 +82,8 @@ describe("without content", () => {
     const { client, request } = await ask("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD");
     await request.sendHeaders({ "Content-Length": "5" });
     await request.respond(200, "hello");
-    const [reply] = await client.read(1);
-    expect([headerValues(reply!, "content-length"), reply?.body.length]).toEqual([["5"], 0]);
+    const [response] = await client.read(1);
+    expect([headerValues(response!, "content-length"), response?.body.length]).toEqual([["5"], 0]);
   });
 
   test.each([[204], [205], [304]])("%i", async (code) => {
@@ -92,24 +92,24 @@ describe("without content", () => {
     await request.respond(code, "not to be sent");
     await client.send(get("/2"));
     await (await server.acceptRequest()).respond(200, "second");
-    expect((await client.read(2)).map((reply) => reply.body.toString())).toEqual(["", "second"]);
+    expect((await client.read(2)).map((response) => response.body.toString())).toEqual(["", "second"]);
   });
 
   test("an HTTP/1.0 client is told the end by the end of the connection", async () => {
     const { client, request } = await ask("GET / HTTP/1.0\r\n\r\n");
     await request.sendHeaders({});
     await request.respond(200, "until the end");
-    const [reply] = await client.end();
-    expect(reply).toMatchObject({ whole: true, body: Buffer.from("until the end") });
-    expect(headerValues(reply!, "transfer-encoding")).toEqual([]);
+    const [response] = await client.end();
+    expect(response).toMatchObject({ whole: true, body: Buffer.from("until the end") });
+    expect(headerValues(response!, "transfer-encoding")).toEqual([]);
   });
 
   test("the values for HEAD are latin1, too", async () => {
     const { client, request } = await ask("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD");
     await request.sendHeaders({ x: "\xe9" });
     await request.respond(200);
-    const [reply] = await client.read(1);
-    expect(headerValues(reply!, "x")).toEqual(["\xe9"]);
+    const [response] = await client.read(1);
+    expect(headerValues(response!, "x")).toEqual(["\xe9"]);
   });
 });
 
@@ -118,7 +118,7 @@ describe("what cannot be", () => {
     ["sendHeaders again", (request) => request.sendHeaders({})],
     ["respond with another code", (request) => request.respond(404, "x")],
     ["respond with headers", (request) => request.respond(200, "x", { "x-late": "1" })],
-    ["an interim answer", (request) => request.respond(103)],
+    ["an interim response", (request) => request.respond(103)],
   ])("%s is an error, and the content can still be sent", async (_what, second) => {
     const { client, request } = await ask();
     await request.sendHeaders({});
@@ -139,13 +139,13 @@ describe("what cannot be", () => {
     ["a header name with a space", (request) => request.sendHeaders({ "a b": "c" }), "ERR_INVALID_HEADER"],
     ["status 600", (request) => request.sendHeaders({}, 600), "ERR_INVALID_STATUS"],
     ["headers that are none", (request) => request.sendHeaders("a: b" as never), "ERR_INVALID_HEADER"],
-  ])("%s is an error, and another answer is possible", async (_what, send, code) => {
+  ])("%s is an error, and another response is possible", async (_what, send, code) => {
     const { client, request } = await ask();
     expect(await rejectionOf(send(request))).toMatchObject({ code });
     await request.sendHeaders({ a: "b" }, 201);
     await request.respond(201, "content");
-    const [reply] = await client.read(1);
-    expect([reply?.status, headerValues(reply!, "a"), reply?.body.toString()]).toEqual([201, ["b"], "content"]);
+    const [response] = await client.read(1);
+    expect([response?.status, headerValues(response!, "a"), response?.body.toString()]).toEqual([201, ["b"], "content"]);
   });
 
   test("content that is none leaves the head sent, and content can still follow", async () => {
@@ -157,7 +157,7 @@ describe("what cannot be", () => {
   });
 });
 
-test("an interim status sends that, and the request waits for its answer", async () => {
+test("an interim status sends that, and the request waits for its response", async () => {
   const { client, request } = await ask();
   await request.sendHeaders({ Link: "</style.css>; rel=preload" }, 103);
   await request.respond(200, "final");
@@ -166,13 +166,13 @@ test("an interim status sends that, and the request waits for its answer", async
   expect([final?.status, headerValues(final!, "link")]).toEqual([200, []]);
 });
 
-test("settles when the client is gone", async () => {
+test("settles when the client has disconnected", async () => {
   const server = await startServer();
   const { client, socket } = await connectRaw(server);
   await client.send(get("/"));
   const request = await server.acceptRequest();
   client.reset();
-  await gone(socket);
+  await disconnected(socket);
   await request.sendHeaders({});
   await request.respond(200, "nobody reads this");
 });
@@ -198,7 +198,7 @@ describe("on the wire", () => {
     expect(String(await headArrived)).toMatch(/^HTTP\/1\.1 201 Created\r\n/);
     await request.respond(201, "content");
     await (await server.acceptRequest()).respond(200, "in step");
-    expect((await client.read(2)).map((reply) => reply.body.toString())).toEqual(["content", "in step"]);
+    expect((await client.read(2)).map((response) => response.body.toString())).toEqual(["content", "in step"]);
   });
 
   test.each([
@@ -207,10 +207,10 @@ describe("on the wire", () => {
     ["nothing about the length", { "x-a": "1" }],
     ["no lines", {}],
   ])("yields valid HTTP with %s", async (_name, headers: Record<string, string>) => {
-    const [reply] = await answered(await startServer(), async (request) => {
+    const [response] = await answered(await startServer(), async (request) => {
       await request.sendHeaders(headers);
       await request.respond(200, "content");
     });
-    expect(reply?.body.toString()).toBe("content");
+    expect(response?.body.toString()).toBe("content");
   });
 });

@@ -10,8 +10,8 @@ describe("timeouts end what never ends by itself", () => {
     ["half a body", postLines("/p", ["Content-Length: 10"], "hello"), [408], []],
     ["half a chunk", postLines("/p", [chunked], "5\r\nhel"), [408], []],
     ["no body behind a 100", postLines("/p", ["Content-Length: 5", "Expect: 100-continue"], ""), [100, 408], []],
-    ["half a request behind an answer", `${get("/g")}GET /half HTTP/1.1\r\n`, [200, 408], ["GET /g"]],
-    ["half a body behind an answer", get("/g") + postLines("/p", ["Content-Length: 10"], "hello"), [200, 408], ["GET /g"]],
+    ["half a request behind a response", `${get("/g")}GET /half HTTP/1.1\r\n`, [200, 408], ["GET /g"]],
+    ["half a body behind a response", get("/g") + postLines("/p", ["Content-Length: 10"], "hello"), [200, 408], ["GET /g"]],
     ["an idle connection", get("/g"), [200], ["GET /g"]],
   ];
 

@@ -8,7 +8,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { Agent, fetch } from "undici";
 import { newAsyncHttpServer, type AsyncHttpServer, type Request } from "../../lib/index";
 import { testCertificate } from "../../lib/testing/index";
-import { echo, get, gone, nextSocket, post, rejectionOf, startServer, startServing } from "../helpers/servers";
+import { echo, get, disconnected, nextSocket, post, rejectionOf, startServer, startServing } from "../helpers/servers";
 
 const { cert: ca } = testCertificate;
 const tls = testCertificate;
@@ -50,7 +50,7 @@ async function expectServes(server: AsyncHttpServer): Promise<void> {
 }
 
 describe("HTTPS", () => {
-  test("fetch with the certificate as ca: url is ready for it, the answer comes", async () => {
+  test("fetch with the certificate as ca: url is ready for it, the response comes", async () => {
     const server = await startServing(echo, { tls });
     expect(server.url).toBe(`https://127.0.0.1:${server.getPort()}`);
     const response = await fetch(`${server.url}/a?b`, { method: "POST", body: "secret", dispatcher: trusting });
@@ -68,12 +68,12 @@ describe("HTTPS", () => {
 
   test("the request knows its client, and the socket is the one that is encrypted", async () => {
     const server = await startServer({ tls });
-    const reply = fetch(server.url, { dispatcher: trusting });
+    const response = fetch(server.url, { dispatcher: trusting });
     const request = await server.acceptRequest();
     expect(request.hostname).toBe("127.0.0.1");
     expect((request.client as TLSSocket).encrypted).toBe(true);
     await request.respond(204);
-    await reply;
+    await response;
   });
 
   test("many requests on one connection, pipelined ones too", async () => {
@@ -97,7 +97,7 @@ describe("HTTPS", () => {
     expect([response.status, await response.text()]).toEqual([413, "413 Request Entity Too Large"]);
   });
 
-  test("an answer that fails half-way is cut, so that the client does not take it for whole", async () => {
+  test("a response that fails half-way is cut, so that the client does not take it for whole", async () => {
     const server = await startServing(
       (request) =>
         request.respond(
@@ -114,7 +114,7 @@ describe("HTTPS", () => {
     await expect(fetch(server.url, { method: "HEAD", dispatcher: trusting })).resolves.toMatchObject({ status: 200 });
   });
 
-  test("a client that shuts its sending side gets its answer", async () => {
+  test("a client that shuts its sending side gets its response", async () => {
     const server = await startServer({ tls });
     const socket = await dialTls(server);
     socket.write(get("/half"));
@@ -163,7 +163,7 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
     async (server) => {
       const { client, transport } = await dial(server);
       client.write(get("/plain"));
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
   [
@@ -179,7 +179,7 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
     async (server) => {
       const { client, transport } = await dial(server);
       connectTls({ socket: client, ca, maxVersion: "TLSv1.1", minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" }).on("error", () => {});
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
   [
@@ -187,7 +187,7 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
     async (server) => {
       const { client, transport } = await dial(server);
       client.write(Buffer.alloc(4096, 0xff));
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
   [
@@ -197,7 +197,7 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
       client.write(await clientHello());
       await once(client, "data");
       client.write(Buffer.alloc(512, 0x17));
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
   [
@@ -205,16 +205,16 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
     async (server) => {
       const { client, transport } = await dial(server);
       client.destroy();
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
   [
-    "a client that leaves within its first message",
+    "a client that disconnects within its first message",
     async (server) => {
       const { client, transport } = await dial(server);
       client.write((await clientHello()).subarray(0, 100));
       client.end();
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
   [
@@ -224,7 +224,7 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
       client.write(await clientHello());
       await once(client, "data");
       client.resetAndDestroy();
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
   [
@@ -237,12 +237,12 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
       await once(encrypted, "secureConnect");
       encrypted.write(post("/", "half", 8));
       client.resetAndDestroy();
-      await gone(transport);
+      await disconnected(transport);
     },
   ],
 ];
 
-describe("the server is unharmed, and nothing reaches the callback, by", () => {
+describe("the server is unharmed, and nothing reaches the handler, by", () => {
   test.each(strangers)("%s", async (_name, come) => {
     const server = await startServer({ tls });
     await come(server);
@@ -289,7 +289,7 @@ describe("close", () => {
       },
     ],
     [
-      "one with an answer that its client does not read",
+      "one with a response that its client does not read",
       async (server) => {
         const socket = await dialTls(server);
         socket.pause().write(get("/big"));
@@ -308,13 +308,13 @@ describe("close", () => {
     expect(performance.now() - start).toBeLessThan(soon);
   });
 
-  test("an answer whose respond has settled is delivered whole", async () => {
+  test("a response whose respond has settled is delivered whole", async () => {
     const server = await startServer({ tls });
-    const reply = fetch(server.url, { dispatcher: trusting });
+    const response = fetch(server.url, { dispatcher: trusting });
     const body = "x".repeat(1_000_000);
     await (await server.acceptRequest()).respond(200, body);
     await server.close();
-    expect((await (await reply).text()) === body).toBe(true);
+    expect((await (await response).text()) === body).toBe(true);
   });
 
   test("the port can be listened on again at once", async () => {

@@ -48,10 +48,10 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
     ["chunks", [chunked], "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"],
   ])("a POST to h2c with a body by %s has its body", async (_name, lines, body) => {
     const send = postLines("/w", ["Connection: Upgrade", "Upgrade: h2c", ...lines], body) + get("/2");
-    const { replies } = await expectExchange(app, endsAfterUpgradeBody
+    const { responses } = await expectExchange(app, endsAfterUpgradeBody
       ? { send, statuses: [200], end: "gone", ran: ["POST /w"] }
       : { send, statuses: [200, 200], end: "open", ran: ["POST /w", "GET /2"] });
-    expect(echoOf(replies[0]).bodyHex).toBe(Buffer.from("hello").toString("hex"));
+    expect(echoOf(responses[0]).bodyHex).toBe(Buffer.from("hello").toString("hex"));
   });
 
   test("a POST to h2c whose body comes later", async () => {
@@ -65,7 +65,7 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
     const lines = ["Connection: Upgrade", "Upgrade: h2c", "Content-Length: 5", "Expect: 100-continue"];
     const client = await RawClient.connect(app.server);
     await client.send(postLines("/w", lines, ""));
-    expect((await client.readAny(1)).map((reply) => reply.status)).toEqual([100]);
+    expect((await client.readAny(1)).map((response) => response.status)).toEqual([100]);
     await client.send("hello");
     expect(echoOf((await client.read(1)).at(-1)).bodyLen).toBe(5);
   });
@@ -83,8 +83,8 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
     const client = await RawClient.connect(app.server);
     await client.send(`CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n${line}\r\n${body}`);
     // From Node 25 on the body may belong to a stream of Node's own, and the connection just ends.
-    const replies = await client.end();
-    expect(replies.every((reply) => reply.status === 400)).toBe(true);
+    const responses = await client.end();
+    expect(responses.every((response) => response.status === 400)).toBe(true);
     expect(app.server.node.listening).toBe(true);
   });
 
@@ -93,7 +93,7 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
     await expectExchange(app, { send: postLines("/w", lines, "hello") + smuggled, statuses: [413], end: "gone", ran: [] });
   });
 
-  test("the next request's error answer is given", async () => {
+  test("the next request's error response is given", async () => {
     const send = `${get("/w", ...websocket)}BREW / HTTP/1.1\r\nHost: h\r\n\r\n`;
     await expectExchange(app, { send, statuses: [200, 501], end: "eof", ran: ["GET /w"] });
   });

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { headerValues } from "../helpers/raw-client";
-import { connectRaw, deferred, echo, get, gone, hasSettled, post, startServer, startServing } from "../helpers/servers";
+import { connectRaw, deferred, echo, get, disconnected, hasSettled, post, settle, startServer, startServing } from "../helpers/servers";
 import { dial } from "../helpers/sockets";
 
 const upgradeLines = ["Connection: Upgrade", "Upgrade: echo"];
@@ -56,7 +56,7 @@ async function takeOver(request: Request): Promise<void> {
   client.on("data", shout).on("end", () => client.end());
 }
 
-describe("the socket is the callback's", () => {
+describe("the socket is the handler's", () => {
   test.each([
     ["upgrade", 101],
     ["connect", 200],
@@ -77,12 +77,12 @@ describe("the socket is the callback's", () => {
   test.each([
     ["101", get("/", ...upgradeLines), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"],
     ["200 to CONNECT", connectHead, "HTTP/1.1 200 OK\r\n\r\n"],
-  ])("%s is a bare head, without Content-Length, and the bytes behind it are not HTTP's", async (_name, ask, answer) => {
+  ])("%s is a bare head, without Content-Length, and the bytes behind it are not HTTP's", async (_name, ask, response) => {
     const server = await startServing(takeOver);
     const socket = await dial(server.getPort(), ask);
     socket.end("get / http/1.1\r\nhost: h\r\n\r\n");
     const [head, rest] = (await text(socket)).split(/(?<=\r\n\r\n)/);
-    expect(head?.toLowerCase()).toBe(answer.toLowerCase());
+    expect(head?.toLowerCase()).toBe(response.toLowerCase());
     expect(rest).toBe("GET / HTTP/1.1\r\nHOST: H\r\n\r\n");
   });
 
@@ -105,7 +105,7 @@ describe("the socket is the callback's", () => {
     }
   });
 
-  test("other header lines of a 101 go out, a Content-Length does not", async () => {
+  test("other header fields of a 101 go out, a Content-Length does not", async () => {
     const server = await startServer();
     const opened = openTunnel(server, "upgrade");
     const headers = { Connection: "Upgrade", Upgrade: "echo", "Content-Length": "3", "X-Accept": "yes" };
@@ -125,7 +125,7 @@ describe("the socket is the callback's", () => {
     expect(await readText(socket, 8)).toBe("as it is");
   });
 
-  test("a second answer is an error and leaves the tunnel as it is", async () => {
+  test("a second response is an error and leaves the tunnel as it is", async () => {
     const server = await startServer();
     const opened = openTunnel(server, "connect");
     const request = await server.acceptRequest();
@@ -156,17 +156,17 @@ describe("the socket is the callback's", () => {
   });
 });
 
-describe("plain answers", () => {
-  test.each<[name: string, ask: string, answers: readonly string[]]>([
+describe("plain responses", () => {
+  test.each<[name: string, ask: string, responses: readonly string[]]>([
     ["to an upgrade and what is pipelined behind it", get("/1", ...upgradeLines) + get("/2") + post("/3", "x"), ["/1|", "/2|", "/3|x"]],
     ["to one upgrade after the other", get("/1", ...upgradeLines) + get("/2", ...upgradeLines) + get("/3"), ["/1|", "/2|", "/3|"]],
     ["to a request of HTTP/1.0 that keeps alive", get("/1", "Connection: keep-alive, upgrade", "Upgrade: x") + get("/2"), ["/1|", "/2|"]],
     ["to Connection: upgrade without Upgrade", get("/1", "Connection: upgrade") + get("/2"), ["/1|", "/2|"]],
-  ])("%s", async (_name, ask, answers) => {
+  ])("%s", async (_name, ask, responses) => {
     const server = await startServing(echo);
     const { client } = await connectRaw(server);
     await client.send(ask);
-    expect((await client.read(answers.length)).map((reply) => reply.body.toString())).toEqual(answers);
+    expect((await client.read(responses.length)).map((response) => response.body.toString())).toEqual(responses);
     expect(client.state).toBe("open");
   });
 
@@ -174,10 +174,10 @@ describe("plain answers", () => {
     const server = await startServing(echo);
     const { client } = await connectRaw(server, ["POST"]);
     await client.send(`POST /1 HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nbody`);
-    const [reply] = await client.read(1);
-    expect(reply?.body.toString()).toBe("/1|body");
-    // Where the answer does not end the connection, it serves on.
-    if (headerValues(reply!, "connection").includes("close")) return void (await client.end());
+    const [response] = await client.read(1);
+    expect(response?.body.toString()).toBe("/1|body");
+    // Where the response does not end the connection, it serves on.
+    if (headerValues(response!, "connection").includes("close")) return void (await client.end());
     await client.send(get("/2"));
     expect((await client.read(2))[1]?.body.toString()).toBe("/2|");
   });
@@ -203,15 +203,15 @@ describe("plain answers", () => {
     );
     const { client } = await connectRaw(server, ["CONNECT", "GET"]);
     await client.send(connectHead + get("/2"));
-    const replies = await client.read(2);
-    expect(replies.map((reply) => [reply.status, reply.body.toString()])).toEqual([
+    const responses = await client.read(2);
+    expect(responses.map((response) => [response.status, response.body.toString()])).toEqual([
       [status, "no tunnel"],
       [200, "/2|"],
     ]);
-    expect(headerValues(replies[0]!, "content-length")).toEqual(["9"]);
+    expect(headerValues(responses[0]!, "content-length")).toEqual(["9"]);
   });
 
-  test("a streamed answer to an upgrade request", async () => {
+  test("a streamed response to an upgrade request", async () => {
     const server = await startServing((request) =>
       request.respond(
         200,
@@ -223,10 +223,10 @@ describe("plain answers", () => {
     );
     const { client } = await connectRaw(server);
     await client.send(get("/1", ...upgradeLines) + get("/2"));
-    expect((await client.read(2)).map((reply) => reply.body.toString())).toEqual(["piece by piece", "piece by piece"]);
+    expect((await client.read(2)).map((response) => response.body.toString())).toEqual(["piece by piece", "piece by piece"]);
   });
 
-  test("an upgrade request waits for the answer to the one before it", async () => {
+  test("an upgrade request waits for the response to the one before it", async () => {
     const server = await startServer();
     const { client } = await connectRaw(server);
     await client.send(get("/1") + get("/2", ...upgradeLines));
@@ -235,36 +235,36 @@ describe("plain answers", () => {
     expect(await hasSettled(second)).toBe(false);
     await first.respond(200, "first");
     await (await second).respond(200, "second");
-    expect((await client.read(2)).map((reply) => reply.body.toString())).toEqual(["first", "second"]);
+    expect((await client.read(2)).map((response) => response.body.toString())).toEqual(["first", "second"]);
   });
 });
 
-describe("a client that leaves", () => {
-  test.each<[how: string, leave: (socket: Socket) => void]>([
+describe("a client that disconnects", () => {
+  test.each<[how: string, disconnect: (socket: Socket) => void]>([
     ["resets", (socket) => void socket.resetAndDestroy()],
     ["ends", (socket) => void socket.destroy()],
-  ])("and %s before its upgrade is answered: signal is aborted, respond settles", async (_how, leave) => {
+  ])("and %s before its upgrade is answered: signal is aborted, respond settles", async (_how, disconnect) => {
     const server = await startServer();
     const socket = await dial(server.getPort(), get("/", ...upgradeLines));
     const request = await server.acceptRequest();
     const aborted = once(request.signal, "abort");
-    leave(socket);
+    disconnect(socket);
     await aborted;
     await request.respond(101, "", { Upgrade: "echo" });
     void server.serve(echo);
     expect(await (await fetch(`${server.url}/on`)).text()).toBe("/on|");
   });
 
-  test.each<[how: string, leave: (socket: Socket) => void]>([
+  test.each<[how: string, disconnect: (socket: Socket) => void]>([
     ["resets", (socket) => void socket.resetAndDestroy()],
     ["ends", (socket) => void socket.destroy()],
-  ])("and %s while its upgrade is queued takes the request with it", async (_how, leave) => {
+  ])("and %s while its upgrade is queued takes the request with it", async (_how, disconnect) => {
     const server = await startServer();
-    const arrived = once(server.node, "upgrade");
-    const socket = await dial(server.getPort(), get("/left", ...upgradeLines));
-    const [, atServer] = (await arrived) as [IncomingMessage, Socket];
-    leave(socket);
-    await gone(atServer);
+    const { client, socket } = await connectRaw(server);
+    await client.send(get("/left", ...upgradeLines));
+    await settle(server);
+    disconnect(client.socket);
+    await disconnected(socket);
     await dial(server.getPort(), get("/stays"));
     expect((await server.acceptRequest()).url.path).toBe("/stays");
   });
@@ -278,22 +278,22 @@ describe("a client that leaves", () => {
     const request = await server.acceptRequest();
     await request.respond(request.reqMethod === "CONNECT" ? 200 : 101);
     socket.resetAndDestroy();
-    await gone(request.client);
+    await disconnected(request.client);
     expect(request.client.errored).toMatchObject({ code: "ECONNRESET" });
   });
 
-  test("and resets behind a plain answer", async () => {
+  test("and resets behind a plain response", async () => {
     const server = await startServer();
     const { client, socket } = await connectRaw(server);
     await client.send(get("/", ...upgradeLines));
     await (await server.acceptRequest()).respond(200);
     await client.read(1);
     client.reset();
-    await gone(socket);
+    await disconnected(socket);
   });
 });
 
-describe("a callback that fails", () => {
+describe("a handler that fails", () => {
   test("before it answers an upgrade: 500, and the error is kept", async () => {
     const failure = new Error("no upgrade today");
     const told: unknown[] = [];
@@ -306,7 +306,7 @@ describe("a callback that fails", () => {
     const { client } = await connectRaw(server);
     await client.send(get("/", ...upgradeLines));
     await client.end();
-    expect(client.replies.map((reply) => reply.status)).toEqual([500]);
+    expect(client.responses.map((response) => response.status)).toEqual([500]);
     expect(told).toEqual([failure]);
   });
 

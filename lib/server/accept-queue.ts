@@ -123,6 +123,6 @@ export class AcceptQueue {
     if (this.#unread.size === 0) return;
     const unread = [...this.#unread];
     this.#unread.clear();
-    for (const exchange of unread) exchange.read();
+    for (const exchange of unread) exchange.body.read();
   }
 }

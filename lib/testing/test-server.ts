@@ -9,7 +9,7 @@ const RULES: TestRules = {
   timeout: 4_000,
   // Under node:test a wait with nothing else alive has to outlive the event loop, or its error is never seen. Jest lives
   // by itself, and complains of whatever keeps it alive after its tests.
-  keepsAlive: process.env.JEST_WORKER_ID === undefined,
+  keepsAlive: (process.env.JEST_WORKER_ID ?? "") === "",
   // Of all errors the one that clients never take for a passing weakness: got, ky, axios-retry, undici's RetryAgent,
   // superagent, ofetch and Octokit do not try again after a 410.
   farewell: { status: 410, text: "The test ended before this request was answered (asynchttpserver)." },
@@ -112,6 +112,11 @@ export class TestServer extends AsyncHttpServer {
   async reset(): Promise<void> {
     (this.requests as Request[]).length = 0;
     await this.forget();
+  }
+
+  /** @internal */
+  override quiet(): Promise<void> {
+    return super.quiet();
   }
 
   /** @internal */

@@ -1,7 +1,6 @@
 import { Caller, withCode } from "../errors";
 import { checkOptions, invalid, type AsyncHttpServerOptions } from "../options";
 import type { RequestCallback } from "../server/callbacks";
-import { afterLook } from "../timers";
 import { startTestServer, TestServer } from "./test-server";
 
 /** The functions of a test runner that run something before and after each test. */
@@ -19,9 +18,6 @@ export interface UseTestServerOptions extends AsyncHttpServerOptions {
    */
   readonly hooks?: TestHooks | undefined;
 }
-
-/** How often the event loop looks at its sockets, so that clients that nobody awaits come to their end within their test. */
-const LOOKS = 3;
 
 /**
  * A server for each test: it is started before each one, on a free port of 127.0.0.1, and closed after it.
@@ -69,19 +65,15 @@ export function useTestServer(
   });
   afterEach(async () => {
     // A client that was called just before the test failed gets to connect, and a response instead of a refusal.
-    await settleClients();
+    await server?.quiet();
     try {
       await server?.close();
     } finally {
       // One that fails because of that has failed within this test, not within the next.
-      await settleClients();
+      await server?.quiet();
     }
   });
   return standIn(() => server);
-}
-
-async function settleClients(): Promise<void> {
-  for (let i = 0; i < LOOKS; i++) await afterLook();
 }
 
 function hooksOf(given: TestHooks | undefined): TestHooks {

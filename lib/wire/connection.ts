@@ -17,7 +17,7 @@ export interface Acceptor {
   /** The exchange has finished, answered or not. */
   finished(exchange: Exchange): void;
   /** What came was refused before it was a request; `packet` are its latest bytes, if they are known. */
-  refused(status: number, packet: unknown): void;
+  refused(status: number, packet: Buffer | undefined): void;
   /** Gives a socket that Node has let go of back to Node's server. */
   attach(socket: Socket): void;
   /** Milliseconds for which a client may leave a response unread. */
@@ -92,10 +92,10 @@ export class Connection {
     }
     // RFC 9112 9.6: what follows a request with `close` is not processed; nor is what follows a refused one (11.2).
     if (this.#state !== "open") {
-      exchange.refuse({ status: 400 });
+      exchange.body.refuse({ status: 400 });
       return this.#pauseReading();
     }
-    if (last || exchange.requestState === "refused") this.#become("last-request");
+    if (last || exchange.body.state === "refused") this.#become("last-request");
     if (this.#current === undefined) return this.#admit(exchange);
     exchange.keepContext();
     (this.#pipeline ??= []).push(exchange);
@@ -107,7 +107,7 @@ export class Connection {
     // Node has removed its own listener; without any, a reset would end the process.
     this.socket.on("error", ignore);
     exchange.bytesBehind = new BytesBehind(this.socket, bytesBehind);
-    this.receive(exchange, last && exchange.ready);
+    this.receive(exchange, last && exchange.body.ready);
   }
 
   /** Another listener of `server.node` has taken an upgrade request: the socket is theirs. */
@@ -123,17 +123,17 @@ export class Connection {
    * @param atEnd because the client shut its sending side
    * @param packet the bytes that the parser met, if it was the parser
    */
-  fail(refusal: Refusal, atEnd: boolean, packet?: unknown): void {
+  fail(refusal: Refusal, atEnd: boolean, packet?: Buffer): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#state !== "lingering") this.socket.destroy();
       return;
     }
     const last = this.#pipeline?.at(-1) ?? this.#current;
     if (refusal.status === 408 && this.#isPatientWith(last)) return;
-    if (last !== undefined && !last.complete && last.requestState !== "refused") {
-      const text = last.head.length === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
+    if (last !== undefined && !last.body.complete && last.body.state !== "refused") {
+      const text = last.body.announced === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
       // Its method is known.
-      last.refuse({ status: refusal.status, ...(atEnd ? { text } : {}) });
+      last.body.refuse({ status: refusal.status, ...(atEnd ? { text } : {}) });
       this.advance(last);
     } else if (this.#state === "open") {
       this.#become("last-request");
@@ -151,7 +151,7 @@ export class Connection {
    */
   silent(): void {
     const current = this.#current;
-    if (current?.streamed === true && !current.complete) this.fail({ status: 408 }, false);
+    if (current?.body.streamed === true && !current.body.complete) this.fail({ status: 408 }, false);
     else if (current === undefined || this.socket.writableLength > 0) this.socket.destroy();
   }
 
@@ -176,11 +176,11 @@ export class Connection {
 
   /** An exchange has changed its state: takes the step that is next now, if it is this exchange's turn. */
   advance(exchange: Exchange): void {
-    if (exchange.requestState === "refused") this.#become("last-request");
+    if (exchange.body.state === "refused") this.#become("last-request");
     if (exchange !== this.#current) return;
     if (exchange.responseState === "switched") this.#switched(exchange);
-    else if (exchange.requestState === "refused") this.#refuseExchange(exchange);
-    else if (exchange.ready && !exchange.accepted) this.#offer(exchange);
+    else if (exchange.body.state === "refused") this.#refuseExchange(exchange);
+    else if (exchange.body.ready && !exchange.accepted) this.#offer(exchange);
   }
 
   /** A response is with the operating system. */
@@ -189,10 +189,10 @@ export class Connection {
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);
-    if (exchange.requestState === "refused") return this.#linger();
+    if (exchange.body.state === "refused") return this.#linger();
     if (exchange.bytesBehind !== undefined) return this.#declined(exchange);
     // RFC 9112 9.3: the rest of that body stands between this response and the next request.
-    if (!exchange.complete) return this.#finishBody(exchange);
+    if (!exchange.body.complete) return this.#finishBody(exchange);
     // That was the last response, by the handler's own header or because nothing else tells where it ends.
     if (exchange.closes || !this.socket.writable) return this.#linger();
     const next = this.#pipeline?.shift();
@@ -236,7 +236,7 @@ export class Connection {
     if (this.#state === "lingering") return;
     if (this.idle) return endIdle(this.socket);
     const current = this.#current;
-    if (farewell !== undefined && current?.sendError(farewell) === true) {
+    if (farewell !== undefined && current?.dismiss(farewell) === true) {
       this.socket.end();
       // Whoever closes the server sees to the end.
       discardRest(this.socket, this.#resumeReading());
@@ -247,16 +247,16 @@ export class Connection {
 
   #admit(exchange: Exchange): void {
     this.#current = exchange;
-    if (exchange.requestState === "refused") return this.advance(exchange);
+    if (exchange.body.state === "refused") return this.advance(exchange);
     if (exchange.bytesBehind !== undefined) {
       this.#leaveSocket();
-      if (!exchange.ready) return this.#replay(exchange);
+      if (!exchange.body.ready) return this.#replay(exchange);
     }
-    if (exchange.streamed) return this.#offerStreamed(exchange);
-    if (exchange.ready) return this.#offer(exchange);
+    if (exchange.body.streamed) return this.#offerStreamed(exchange);
+    if (exchange.body.ready) return this.#offer(exchange);
     exchange.keepContext();
     // Without `Expect`, the first bytes of a body are read unasked.
-    if (exchange.requestState !== "awaiting-continue" || this.#acceptor.wants(exchange)) exchange.read();
+    if (exchange.body.state !== "awaiting-continue" || this.#acceptor.wants(exchange)) exchange.body.read();
   }
 
   #offer(exchange: Exchange): void {
@@ -272,7 +272,7 @@ export class Connection {
   #offerStreamed(exchange: Exchange): void {
     exchange.keepContext();
     nextTick(() => {
-      if (exchange === this.#current && exchange.ready) this.#offer(exchange);
+      if (exchange === this.#current && exchange.body.ready) this.#offer(exchange);
     });
   }
 
@@ -307,7 +307,7 @@ export class Connection {
   #replay(exchange: Exchange): void {
     // The body never came.
     if (this.socket.readableEnded) {
-      exchange.refuse({ status: 400 });
+      exchange.body.refuse({ status: 400 });
       return this.advance(exchange);
     }
     this.#current = undefined;
@@ -354,8 +354,8 @@ export class Connection {
   /** A client that the server itself makes wait is not slow, nor is one whose long body keeps coming. */
   #isPatientWith(exchange: Exchange | undefined): boolean {
     if (this.#pause !== undefined || exchange === undefined) return this.#pause !== undefined;
-    if (exchange.streamed && !exchange.complete) this.#setTimeout(this.#acceptor.bodyTimeout());
-    return exchange.heldBack;
+    if (exchange.body.streamed && !exchange.body.complete) this.#setTimeout(this.#acceptor.bodyTimeout());
+    return exchange.body.heldBack;
   }
 
   /** Pauses reading while requests wait behind an unanswered one: TCP holds the client back. */

@@ -5,20 +5,16 @@ import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
 import { codeToString, reasonPhrase } from "../http/status";
-import { BodyBuffer, emptyBody } from "./body-buffer";
 import type { Connection } from "./connection";
-import { explainAbort, exposeBody, failBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
 import { reset } from "./lingering-close";
+import { RequestBody, type BodyOptions } from "./request-body";
 import type { Head } from "./request-head";
 import { Source, SourceWriter, toBody, type Body, type Content } from "./response-body";
 import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type ResponseHead } from "./response-head";
 import { sendHead, sendWhole, writeLastHead } from "./server-response";
-import { REQUEST, RESPONSE, type RequestState, type ResponseState } from "./states";
+import { RESPONSE, type ResponseState } from "./states";
 import { switchesProtocol, type BytesBehind } from "./upgrade";
 import { WatchedPromise } from "./watched-promise";
-
-/** Bytes of a body that are read while nobody waits for requests; then TCP holds the client back. */
-const UNASKED_BODY = 65_536;
 
 /** What `respond` returns where there is nothing to wait for: the system took the whole response at once, or the client is gone. */
 export const settled = Promise.resolve();
@@ -26,16 +22,12 @@ export const settled = Promise.resolve();
 const failureHeaders = { "content-type": "text/plain", connection: "close" };
 
 /** One request on a connection and the response to it. */
-export class Exchange implements BodySink, Linked<Exchange> {
+export class Exchange implements Linked<Exchange> {
   readonly raw: IncomingMessage;
   readonly response: ServerResponse;
   readonly connection: Connection;
   readonly head: Head;
-  /** Is the request handed out before its body is whole? */
-  readonly streamed: boolean;
-  /** The error with which the library itself answers, where {@link requestState} is `refused`. */
-  refusal: Refusal | undefined = undefined;
-  body: Buffer = emptyBody;
+  readonly body: RequestBody;
   /** Of an upgrade request or CONNECT, at which Node has let go of the socket. */
   bytesBehind: BytesBehind | undefined = undefined;
   /** The final status that was sent, or 0. */
@@ -44,7 +36,7 @@ export class Exchange implements BodySink, Linked<Exchange> {
   accepted = false;
   /** The object that users see; made by `requestOf`. */
   view: unknown = undefined;
-  /** Reports the failure of whoever got this request; set as it is handed out. */
+  /** Reports the failure of a handler; set as the request is handed out. */
   report: ((error: unknown, exchange: Exchange) => void) | undefined = undefined;
 
   /** Is it among the requests that nobody has accepted yet? */
@@ -52,36 +44,33 @@ export class Exchange implements BodySink, Linked<Exchange> {
   previous: Exchange | undefined = undefined;
   next: Exchange | undefined = undefined;
 
-  readonly #maxBody: number;
-  #requestState: RequestState;
   #responseState: ResponseState = "none";
-  #buffer: BodyBuffer | undefined = undefined;
-  #reading: Promise<Buffer> | undefined = undefined;
-  #gathered: (() => void) | undefined = undefined;
+  #dismissed = false;
   #responseHead: ResponseHead | undefined = undefined;
   #writer: SourceWriter | undefined = undefined;
+  /** Settles the promise of `respond`. */
   #settle: (() => void) | undefined = undefined;
   #abort: AbortController | undefined = undefined;
   /** The client was gone, or going, before the response was whole. */
   #leaving = false;
-  #abortError: Error | undefined = undefined;
   #context: AsyncResource | undefined = undefined;
   /** What had been written on the connection when an upgrade request was accepted, in bytes. */
   #writtenBefore = 0;
 
-  constructor(raw: IncomingMessage, response: ServerResponse, connection: Connection, head: Head, options: ExchangeOptions) {
+  /** @param awaitsContinue does the client hold the body back until it is told to go on? */
+  constructor(
+    raw: IncomingMessage,
+    response: ServerResponse,
+    connection: Connection,
+    head: Head,
+    bodies: BodyOptions,
+    awaitsContinue: boolean,
+  ) {
     this.raw = raw;
     this.response = response;
     this.connection = connection;
     this.head = head;
-    this.#maxBody = options.maxBody;
-    this.streamed = options.stream && head.length !== 0 && head.refusal === 0;
-    if (head.refusal !== 0) this.refusal = { status: head.refusal };
-    if (head.refusal !== 0) this.#requestState = "refused";
-    else if (head.length === 0) this.#requestState = "complete";
-    else this.#requestState = options.expectsContinue ? "awaiting-continue" : "receiving";
-    if (this.streamed) this.#streamBody();
-    else receiveBody(raw, this);
+    this.body = new RequestBody(this, bodies, awaitsContinue);
     response.on("finish", () => this.#finish());
   }
 
@@ -89,38 +78,8 @@ export class Exchange implements BodySink, Linked<Exchange> {
     return this.connection.socket;
   }
 
-  get requestState(): RequestState {
-    return this.#requestState;
-  }
-
   get responseState(): ResponseState {
     return this.#responseState;
-  }
-
-  /** Has the whole request arrived? */
-  get complete(): boolean {
-    return this.#requestState === "complete" || (this.streamed && this.raw.complete);
-  }
-
-  /** Can it be handed out? */
-  get ready(): boolean {
-    return this.#requestState === "complete" || (this.streamed && this.#requestState !== "refused");
-  }
-
-  /** Bytes of the body so far, and how many were announced (-1: only the end tells). */
-  get progress(): { arrived: number; announced: number } {
-    return { arrived: this.#buffer?.length ?? this.body.length, announced: this.head.length };
-  }
-
-  /** What has arrived of the body, as one buffer. */
-  get received(): Buffer {
-    return this.#buffer?.peek() ?? this.body;
-  }
-
-  /** Has the server itself paused the body, because nobody waits for requests? */
-  get heldBack(): boolean {
-    if (this.complete || this.#requestState === "refused") return false;
-    return this.streamed || this.#requestState === "awaiting-continue" || (this.#buffer?.length ?? 0) >= UNASKED_BODY;
   }
 
   /** Has a response begun that is not whole? */
@@ -171,52 +130,55 @@ export class Exchange implements BodySink, Linked<Exchange> {
     return this.#context === undefined ? handler(argument) : this.#context.runInAsyncScope(handler, undefined, argument);
   }
 
-  // The request ---------------------------------------------------------------------------------------------------------
-
-  /** It is this request's turn and somebody waits for requests: its body is asked for. */
-  read(): void {
-    this.#continue();
-    resumeBody(this.raw);
+  /** The request line as errors name it. */
+  toString(): string {
+    return `${this.raw.method} ${this.raw.url}`;
   }
 
-  data(chunk: Buffer): boolean {
-    if (this.#requestState === "refused") return true;
-    const buffer = (this.#buffer ??= new BodyBuffer(this.head.length));
-    if (buffer.length + chunk.length > this.#maxBody) {
-      this.#buffer = undefined;
-      this.#tooLong();
-      return true;
+  // The response --------------------------------------------------------------------------------------------------------
+
+  /**
+   * Sends a response: normalise, decide, then one branch. What was not sent is released, on every way out.
+   *
+   * See `Request.respond`.
+   */
+  respond(code: number, given: Content, init: HeadersInit | undefined, reason?: string): Promise<void> {
+    const body = toBody(given);
+    const source = body instanceof Source ? body : undefined;
+    let kept = false;
+    try {
+      if (this.#dismissed) return settled;
+      if (isInterim(code)) return this.#respondInterim(code, init);
+      if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
+      const head = this.#decide(code, init, reason, body);
+      if (!(body instanceof Source)) return this.#respondWhole(head, body);
+      if (!head.hasContent || this.#gone) return this.#respondWhole(head, "");
+      kept = true;
+      return this.#respondWithSource(head, body);
+    } finally {
+      if (!kept) source?.release();
     }
-    buffer.append(chunk);
-    return this.streamed || buffer.length < UNASKED_BODY || this.connection.wantsBody(this);
   }
 
-  end(): void {
-    if (!this.#advanceRequest("complete")) return;
-    if (this.#buffer !== undefined) {
-      this.body = this.#buffer.take();
-      this.#buffer = undefined;
-    }
-    this.#gathered?.();
-    if (!this.streamed) this.connection.advance(this);
-  }
-
-  /** Has the library answer this request itself, with an error, when it is its turn. */
-  refuse(refusal: Refusal): void {
-    if (!this.#advanceRequest("refused")) return;
-    this.refusal = refusal;
-    this.#buffer = undefined;
+  /** Sends status line and header fields; see `Request.sendHeaders`. */
+  sendHeaders(init: HeadersInit, code: number): Promise<void> {
+    if (this.#dismissed) return settled;
+    if (isInterim(code)) return this.#respondInterim(code, init);
+    this.#checkUnanswered();
+    const head = this.#decideHead(code, init, undefined, -1);
+    this.status = code;
+    this.#responseHead = head;
+    this.#become("head-sent");
+    if (this.#gone) return settled;
+    this.#writeHead(head);
+    this.connection.limitSending();
+    return sendHead(this.response);
   }
 
   /** It is its turn: sends the refusal, where nothing else was sent, and fails what a handler still waits for of the body. */
   sendRefusal(): void {
-    if (!this.sendError(this.refusal!) && this.begun) this.cut();
-    if (!this.streamed) return;
-    this.#abortError = withCode(
-      "ERR_CLIENT_DISCONNECTED",
-      new Error(`the body of ${describe(this)} broke off, and the client got ${this.status}`),
-    );
-    failBody(this.raw, this.#abortError);
+    if (!this.sendError(this.body.refusal!) && this.begun) this.cut();
+    this.body.breakOff();
   }
 
   /** Answers with an error of the library's own, the last response on its connection; `false` where a response has begun. */
@@ -232,111 +194,9 @@ export class Exchange implements BodySink, Linked<Exchange> {
     return true;
   }
 
-  /** The message as a stream, whole for everybody who reads it. */
-  exposeBody(): IncomingMessage {
-    if (!this.streamed) exposeBody(this.raw);
-    return this.raw;
-  }
-
-  /** @throws Error `ERR_BODY_NOT_READ` before a streamed body was gathered */
-  wholeBody(): Buffer {
-    if (this.#requestState === "complete") return this.body;
-    const problem = `the body of ${describe(this)} was not read: await request.readBody() first, or read request.bodyStream`;
-    throw withCode("ERR_BODY_NOT_READ", new Error(problem));
-  }
-
-  /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
-  gatherBody(): Promise<Buffer> {
-    if (this.#requestState === "complete") return Promise.resolve(this.body);
-    return (this.#reading ??= this.#gather());
-  }
-
-  #streamBody(): void {
-    if (this.#requestState === "awaiting-continue") onFirstRead(this.raw, () => this.#continue());
-    explainAbort(this.raw, (cause) => {
-      const problem = `the client disconnected before the body of ${describe(this)} was whole`;
-      return (this.#abortError = withCode("ERR_CLIENT_DISCONNECTED", new Error(problem, { cause })));
-    });
-  }
-
-  #gather(): Promise<Buffer> {
-    const { raw } = this;
-    if (raw.readableDidRead) return Promise.reject(bodyNotReadable(this, "bodyStream was read already"));
-    if (raw.destroyed) return Promise.reject(raw.errored ?? bodyNotReadable(this, "the client disconnected"));
-    if (this.#responseState !== "none" && !raw.complete) {
-      return Promise.reject(bodyNotReadable(this, `it was answered with ${this.status} before`));
-    }
-    return new Promise((resolve, reject) => {
-      const done = (error?: unknown): void => {
-        raw.removeListener("error", done);
-        this.#gathered = undefined;
-        if (error !== undefined) reject(error as Error);
-        else if (this.#requestState === "refused") reject(bodyTooLong(this, this.#maxBody));
-        else resolve(this.body);
-      };
-      this.#gathered = done;
-      raw.on("error", done);
-      if (this.head.length > this.#maxBody) this.#tooLong();
-      else readBody(raw, this);
-    });
-  }
-
-  #tooLong(): void {
-    this.refuse({ status: 413 });
-    if (!this.streamed) return this.connection.advance(this);
-    if (this.#responseState === "none") void this.respond(413, "413 Request Entity Too Large", failureHeaders);
-    this.#gathered?.();
-  }
-
-  /** Tells a client that waits for it to send the body; never behind a response. */
-  #continue(): void {
-    if (this.#requestState !== "awaiting-continue" || this.#responseState !== "none") return;
-    this.#advanceRequest("receiving");
-    this.response.writeContinue();
-  }
-
-  #advanceRequest(next: RequestState): boolean {
-    if (!REQUEST[this.#requestState].includes(next)) return false;
-    this.#requestState = next;
-    return true;
-  }
-
-  // The response --------------------------------------------------------------------------------------------------------
-
-  /**
-   * Sends a response: normalise, decide, then one branch. What was not sent is released, on every way out.
-   *
-   * See `Request.respond`.
-   */
-  respond(code: number, given: Content, init: HeadersInit | undefined, reason?: string): Promise<void> {
-    const body = toBody(given);
-    const source = body instanceof Source ? body : undefined;
-    let kept = false;
-    try {
-      if (isInterim(code)) return this.#respondInterim(code, init);
-      if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
-      const head = this.#decide(code, init, reason, body);
-      if (!(body instanceof Source)) return this.#respondWhole(head, body);
-      if (!head.hasContent || this.#gone) return this.#respondWhole(head, "");
-      kept = true;
-      return this.#respondWithSource(head, body);
-    } finally {
-      if (!kept) source?.release();
-    }
-  }
-
-  /** Sends status line and header fields; see `Request.sendHeaders`. */
-  sendHeaders(init: HeadersInit, code: number): Promise<void> {
-    if (isInterim(code)) return this.#respondInterim(code, init);
-    this.#checkUnanswered();
-    const head = this.#decideHead(code, init, undefined, -1);
-    this.status = code;
-    this.#responseHead = head;
-    this.#become("head-sent");
-    if (this.#gone) return settled;
-    this.#writeHead(head);
-    this.connection.limitSending();
-    return sendHead(this.response);
+  /** Answers for a handler that has not, since the server closes; what it answers later goes nowhere. */
+  dismiss(farewell: Refusal): boolean {
+    return (this.#dismissed = this.sendError(farewell));
   }
 
   /** The response is with the operating system. */
@@ -375,11 +235,11 @@ export class Exchange implements BodySink, Linked<Exchange> {
     let at = error;
     // A client of the handler's own wraps what it was given: fetch does, and stream.pipeline may.
     for (let depth = 0; depth < 4 && at !== undefined && at !== null; depth++) {
-      if (at === reason || at === this.#abortError) return true;
+      if (at === reason || this.body.isFailure(at)) return true;
       const { code, cause } = at as { code?: unknown; cause?: unknown };
-      if (this.#requestState === "refused" && (code === "ERR_BODY_TOO_LARGE" || code === "ERR_ALREADY_ANSWERED")) return true;
+      if (this.body.state === "refused" && (code === "ERR_BODY_TOO_LARGE" || code === "ERR_ALREADY_ANSWERED")) return true;
       // A pipeline from `bodyStream`.
-      if (this.streamed && this.#gone && code === "ERR_STREAM_PREMATURE_CLOSE") return true;
+      if (this.body.streamed && this.#gone && code === "ERR_STREAM_PREMATURE_CLOSE") return true;
       at = cause;
     }
     return false;
@@ -505,7 +365,7 @@ export class Exchange implements BodySink, Linked<Exchange> {
   }
 
   /** @param last is it the last one on its connection? */
-  #writeHead(head: ResponseHead, last = this.#responseState === "none" && !this.complete): void {
+  #writeHead(head: ResponseHead, last = this.#responseState === "none" && !this.body.complete): void {
     const { response } = this;
     // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
     if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
@@ -549,27 +409,6 @@ export class Exchange implements BodySink, Linked<Exchange> {
   }
 }
 
-/** What an exchange has to know of its server and of the event that brought it. */
-export interface ExchangeOptions {
-  readonly maxBody: number;
-  readonly stream: boolean;
-  /** Does the client hold the body back until it is told to go on? */
-  readonly expectsContinue: boolean;
-}
-
-function describe({ raw }: Exchange): string {
-  return `${raw.method} ${raw.url}`;
-}
-
 function alreadyAnswered(exchange: Exchange, how: string): Error {
-  return withCode("ERR_ALREADY_ANSWERED", new Error(`${describe(exchange)} cannot be answered like this: ${how}`));
-}
-
-function bodyNotReadable(exchange: Exchange, why: string): Error {
-  return withCode("ERR_BODY_NOT_READABLE", new Error(`the body of ${describe(exchange)} cannot be read: ${why}`));
-}
-
-function bodyTooLong(exchange: Exchange, maxBody: number): RangeError {
-  const problem = `the body of ${describe(exchange)} is longer than maxBody, ${maxBody} bytes: the client got 413`;
-  return withCode("ERR_BODY_TOO_LARGE", new RangeError(problem));
+  return withCode("ERR_ALREADY_ANSWERED", new Error(`${exchange} cannot be answered like this: ${how}`));
 }

@@ -27,10 +27,15 @@ const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void
  */
 export class Incoming extends IncomingMessage {
   sink: BodySink | undefined = undefined;
+  /** Bytes of the body that went into the stream alone. */
+  streamed = 0;
   #exposed = false;
 
   override push(chunk: unknown): boolean {
-    if (this.sink === undefined) return super.push(chunk);
+    if (this.sink === undefined) {
+      if (chunk !== null) this.streamed += (chunk as Buffer).length;
+      return super.push(chunk);
+    }
     // The sink may run a handler, and that may expose the stream: then this chunk is in it already.
     const exposed = this.#exposed;
     let more = false;
@@ -73,6 +78,11 @@ export function receiveBody(raw: IncomingMessage, sink: BodySink): void {
 /** Makes a message, which has arrived whole, readable as a stream by any way, even if its prototype is replaced. */
 export function exposeBody(raw: IncomingMessage): void {
   if (raw instanceof Incoming) raw.expose();
+}
+
+/** How many bytes of a body have arrived that has no sink; 0 where nobody knows. */
+export function bytesStreamed(raw: IncomingMessage): number {
+  return raw instanceof Incoming ? raw.streamed : 0;
 }
 
 /** Tells, once, when a message is first read as a stream. */

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
 import { Incoming } from "./incoming-message";
+import type { BodyOptions } from "./request-body";
 import { limitsOf, methodOfRefused, readHead, statusOfParseError, type ParseError } from "./request-head";
 import { needsNoContinue } from "./server-response";
 import { UpgradeDecision } from "./upgrade";
@@ -69,12 +70,6 @@ export interface Clients {
   readonly transports: ReadonlySet<Socket>;
 }
 
-/** How bodies are taken. */
-export interface BodyOptions {
-  readonly maxBody: number;
-  readonly stream: boolean;
-}
-
 /** Turns what Node's server emits into the exchanges of connections. */
 export function connectClients(
   options: NodeServerOptions,
@@ -108,9 +103,9 @@ export function connectClients(
     if (head.close || upgrades.wasDeclined(raw) || !node.listening) response.shouldKeepAlive = false;
     // A body that is there already, or none, needs no 100.
     if (expects) needsNoContinue(response);
-    const exchange = new Exchange(raw, response, connection, head, { ...bodies, expectsContinue: expects });
+    const exchange = new Exchange(raw, response, connection, head, bodies, expects);
     // They may replace the prototype of the message before its body comes, as Express does.
-    if (othersListen(node, "request")) exchange.exposeBody();
+    if (othersListen(node, "request")) exchange.body.expose();
     connection.receive(exchange, !response.shouldKeepAlive);
   };
 
@@ -122,8 +117,7 @@ export function connectClients(
     const head = readHead(raw, upgradeLimits);
     const response = new http.ServerResponse(raw);
     response.shouldKeepAlive = !head.close && raw.httpVersionMinor === 1 && node.listening;
-    const upgrade = { maxBody: bodies.maxBody, stream: false, expectsContinue: false };
-    const exchange = new Exchange(raw, response, connection, head, upgrade);
+    const exchange = new Exchange(raw, response, connection, head, { maxBody: bodies.maxBody, stream: false }, false);
     connection.receiveUpgrade(exchange, behind, !response.shouldKeepAlive);
   };
 

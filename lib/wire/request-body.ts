@@ -1,0 +1,205 @@
+import type { IncomingMessage } from "node:http";
+import { withCode } from "../errors";
+import { BodyBuffer, emptyBody } from "./body-buffer";
+import type { Exchange } from "./exchange";
+import { bytesStreamed, explainAbort, exposeBody, failBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
+import type { Refusal } from "./response-head";
+import { REQUEST, type RequestState } from "./states";
+
+/** Bytes of a body that are read while nobody waits for requests; then TCP holds the client back. */
+const UNASKED_BODY = 65_536;
+
+/** How a server takes bodies. */
+export interface BodyOptions {
+  /** Bytes of a body that are gathered; one more is refused. */
+  readonly maxBody: number;
+  /** Are requests handed out before their bodies are whole? */
+  readonly stream: boolean;
+}
+
+/** A request as it arrives: its body, gathered or streamed, and whether the library refuses it. */
+export class RequestBody implements BodySink {
+  /** Is the request handed out before this body is whole? */
+  readonly streamed: boolean;
+  /** The Content-Length, or -1 where only the end tells. */
+  readonly announced: number;
+  /** The error with which the library itself answers; set where the state is `refused`. */
+  refusal: Refusal | undefined = undefined;
+
+  readonly #exchange: Exchange;
+  readonly #raw: IncomingMessage;
+  readonly #maxBody: number;
+  #state: RequestState;
+  #buffer: BodyBuffer | undefined = undefined;
+  #whole: Buffer = emptyBody;
+  /** What `readBody` has returned, and what settles it. */
+  #reading: Promise<Buffer> | undefined = undefined;
+  #settle: (() => void) | undefined = undefined;
+  /** What a handler that reads the stream is told of a client that disconnected. */
+  #failure: Error | undefined = undefined;
+
+  /** @param awaitsContinue does the client hold the body back until it is told to go on? */
+  constructor(exchange: Exchange, { maxBody, stream }: BodyOptions, awaitsContinue: boolean) {
+    const { raw, head } = exchange;
+    this.#exchange = exchange;
+    this.#raw = raw;
+    this.#maxBody = maxBody;
+    this.announced = head.length;
+    this.streamed = stream && head.length !== 0 && head.refusal === 0;
+    if (head.refusal !== 0) this.refusal = { status: head.refusal };
+    if (head.refusal !== 0) this.#state = "refused";
+    else if (head.length === 0) this.#state = "complete";
+    else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
+    if (!this.streamed) return receiveBody(raw, this), this;
+    if (awaitsContinue) onFirstRead(raw, () => this.#continue());
+    explainAbort(raw, (cause) => this.#fail(`the client disconnected before the body of ${exchange} was whole`, cause));
+  }
+
+  get state(): RequestState {
+    return this.#state;
+  }
+
+  /** Has all of it arrived? */
+  get complete(): boolean {
+    return this.#state === "complete" || (this.streamed && this.#raw.complete);
+  }
+
+  /** Can the request be handed out? */
+  get ready(): boolean {
+    return this.#state === "complete" || (this.streamed && this.#state !== "refused");
+  }
+
+  /** How many bytes have arrived. */
+  get length(): number {
+    if (this.streamed && this.#state !== "complete") return bytesStreamed(this.#raw);
+    return this.#buffer?.length ?? this.#whole.length;
+  }
+
+  get received(): Buffer {
+    return this.#buffer?.peek() ?? this.#whole;
+  }
+
+  /** Has the server itself paused the body, because nobody waits for requests, or its handler does not read on? */
+  get heldBack(): boolean {
+    if (this.complete || this.#state === "refused") return false;
+    return this.streamed || this.#state === "awaiting-continue" || this.length >= UNASKED_BODY;
+  }
+
+  /** @throws Error `ERR_BODY_NOT_READ` before a streamed body was gathered */
+  get whole(): Buffer {
+    if (this.#state === "complete") return this.#whole;
+    const problem = `the body of ${this.#exchange} was not read: await request.readBody() first, or read request.bodyStream`;
+    throw withCode("ERR_BODY_NOT_READ", new Error(problem));
+  }
+
+  /** It is this request's turn and somebody waits for requests: the body is asked for. */
+  read(): void {
+    this.#continue();
+    resumeBody(this.#raw);
+  }
+
+  data(chunk: Buffer): boolean {
+    if (this.#state === "refused") return true;
+    const buffer = (this.#buffer ??= new BodyBuffer(this.announced));
+    if (buffer.length + chunk.length > this.#maxBody) {
+      this.#tooLong();
+      return true;
+    }
+    buffer.append(chunk);
+    return this.streamed || buffer.length < UNASKED_BODY || this.#exchange.connection.wantsBody(this.#exchange);
+  }
+
+  end(): void {
+    if (!this.#become("complete")) return;
+    if (this.#buffer !== undefined) {
+      this.#whole = this.#buffer.take();
+      this.#buffer = undefined;
+    }
+    if (this.streamed) this.#settle?.();
+    else this.#exchange.connection.advance(this.#exchange);
+  }
+
+  /** Has the library answer this request itself, with an error, when it is its turn. */
+  refuse(refusal: Refusal): void {
+    if (!this.#become("refused")) return;
+    this.refusal = refusal;
+    this.#buffer = undefined;
+  }
+
+  /** Nothing more of it can be read: fails what a handler may still wait for. */
+  breakOff(): void {
+    if (this.streamed) failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off, and the client got an error`));
+  }
+
+  /** The message as a stream, whole for everybody who reads it. */
+  expose(): IncomingMessage {
+    if (!this.streamed) exposeBody(this.#raw);
+    return this.#raw;
+  }
+
+  /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
+  gather(): Promise<Buffer> {
+    if (this.#state === "complete") return Promise.resolve(this.#whole);
+    return (this.#reading ??= this.#gather());
+  }
+
+  /** Is this what a handler was told of a client that disconnected? */
+  isFailure(error: unknown): boolean {
+    return error !== undefined && error === this.#failure;
+  }
+
+  #gather(): Promise<Buffer> {
+    const raw = this.#raw;
+    if (raw.destroyed) return Promise.reject(this.#failure ?? this.#notReadable("its stream is destroyed"));
+    if (raw.readableDidRead) return Promise.reject(this.#notReadable("bodyStream was read already"));
+    if (this.#exchange.responseState !== "none" && !raw.complete) {
+      return Promise.reject(this.#notReadable("the response was sent before it came"));
+    }
+    return new Promise((resolve, reject) => {
+      const settle = (error?: unknown): void => {
+        raw.removeListener("error", settle);
+        if (error !== undefined) reject(error as Error);
+        else if (this.#state === "complete") resolve(this.#whole);
+        else reject(this.#longerThanMaxBody());
+      };
+      this.#settle = settle;
+      raw.on("error", settle);
+      if (this.announced > this.#maxBody) this.#tooLong();
+      else readBody(raw, this);
+    });
+  }
+
+  #tooLong(): void {
+    this.refuse({ status: 413 });
+    if (!this.streamed) return this.#exchange.connection.advance(this.#exchange);
+    this.#exchange.sendError({ status: 413 });
+    this.#settle?.();
+  }
+
+  /** Tells a client that waits for it to send the body; never behind a response. */
+  #continue(): void {
+    if (this.#state !== "awaiting-continue" || this.#exchange.responseState !== "none") return;
+    this.#become("receiving");
+    this.#exchange.response.writeContinue();
+  }
+
+  #become(next: RequestState): boolean {
+    if (!REQUEST[this.#state].includes(next)) return false;
+    this.#state = next;
+    return true;
+  }
+
+  #fail(problem: string, cause?: Error): Error {
+    const error = new Error(problem, cause === undefined ? {} : { cause });
+    return (this.#failure = withCode("ERR_CLIENT_DISCONNECTED", error));
+  }
+
+  #notReadable(why: string): Error {
+    return withCode("ERR_BODY_NOT_READABLE", new Error(`the body of ${this.#exchange} cannot be read: ${why}`));
+  }
+
+  #longerThanMaxBody(): RangeError {
+    const problem = `the body of ${this.#exchange} is longer than maxBody, ${this.#maxBody} bytes`;
+    return withCode("ERR_BODY_TOO_LARGE", new RangeError(problem));
+  }
+}
