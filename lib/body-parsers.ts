@@ -36,8 +36,10 @@ export async function parseFormData(request: Request): Promise<FormData> {
   // Node's own, also where a test environment has none or another one.
   const NodeResponse = runInThisContext("Response") as typeof Response;
   try {
-    const body = isType(contentType, MULTIPART) ? plainParts(rawBody, contentType) : rawBody;
-    return await new NodeResponse(body, { headers: { "content-type": contentType } }).formData();
+    if (!isType(contentType, MULTIPART)) return await new NodeResponse(rawBody, { headers: { "content-type": URLENCODED } }).formData();
+    const boundary = `----asynchttpserver${String(Math.random()).slice(2)}`;
+    const body = plainParts(rawBody, parameterOf(contentType, "boundary") ?? "", boundary);
+    return await new NodeResponse(body, { headers: { "content-type": `${MULTIPART}; boundary=${boundary}` } }).formData();
   } catch (cause) {
     throw notForm(request, `it cannot be parsed as ${JSON.stringify(contentType)}`, cause);
   }
@@ -106,21 +108,21 @@ function parametersOf(text: string): [name: string, value: string][] {
 /**
  * Writes a multipart body as browsers do: each part's Content-Disposition with quotes, nothing around the parts.
  *
- * Up to Node 22 its parser knows no other: .NET, among others, leaves the quotes away and adds a `filename*`.
+ * Up to Node 22 its parser knows no other: .NET, among others, leaves the quotes away and adds a `filename*`. All
+ * versions mistake a boundary within a content for a delimiter, though there are no dashes in front: hence a long one.
  */
-function plainParts(body: Buffer, contentType: string): Buffer {
-  const delimiter = `--${parameterOf(contentType, "boundary") ?? ""}`;
-  const pattern = new RegExp(`(?:^|\\r\\n)${delimiter.replace(/[^0-9A-Za-z]/g, "\\$&")}`);
+function plainParts(body: Buffer, boundary: string, longBoundary: string): Buffer {
+  const delimiter = new RegExp(`(?:^|\\r\\n)--${boundary.replace(/[^0-9A-Za-z]/g, "\\$&")}`);
   let plain = "";
   // RFC 2046 5.1.1: what stands before the first delimiter and behind the last is ignored, as is padding behind each.
-  for (const part of body.toString("latin1").split(pattern).slice(1)) {
+  for (const part of body.toString("latin1").split(delimiter).slice(1)) {
     if (part.startsWith("--")) {
-      plain += `${delimiter}--\r\n`;
+      plain += `--${longBoundary}--\r\n`;
       break;
     }
     const end = part.indexOf("\r\n\r\n");
     const head = part.slice(0, end).replace(/^[ \t]+/, "").replace(/^content-disposition:(.*)$/im, plainDisposition);
-    plain += `${delimiter}${head}${part.slice(end)}\r\n`;
+    plain += `--${longBoundary}${head}${part.slice(end)}\r\n`;
   }
   return Buffer.from(plain, "latin1");
 }

@@ -18,7 +18,7 @@ import type { Content } from "./wire/response-body";
 const SHOWN = 500;
 
 /** Tells requests apart for a matcher: two of them are never equal, though their fields are getters. */
-const identity = Symbol("request");
+const identity = Symbol("request number");
 let made = 0;
 /** Finds the request of which a matcher has made a copy. */
 const original = Symbol("original");
@@ -439,7 +439,8 @@ export class Request {
 
   /** What `console.log` shows. @internal */
   [Symbol.for("nodejs.util.inspect.custom")](depth: number, options: object, inspect: (value: object, options: object) => string): string {
-    return depth < 0 ? "[Request]" : `Request ${inspect(this.#summary(), options)}`;
+    const name = `Request ${this.#line()}`;
+    return depth < 0 ? `[${name}]` : `${name} ${inspect({ body: this.#bodyStart(), status: this.status }, options)}`;
   }
 
   #summary(): object {
