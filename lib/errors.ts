@@ -3,6 +3,7 @@ export type ErrorCode =
   | "ERR_ACCEPT_TIMEOUT"
   | "ERR_ALREADY_ANSWERED"
   | "ERR_ALREADY_SERVING"
+  | "ERR_BODY_NOT_FORM"
   | "ERR_BODY_NOT_JSON"
   | "ERR_BODY_NOT_READ"
   | "ERR_BODY_NOT_READABLE"
@@ -25,6 +26,21 @@ export type ErrorCode =
  */
 export function withCode<E extends Error>(code: ErrorCode, error: E): E & { code: ErrorCode } {
   return Object.assign(error, { code });
+}
+
+/** Adds which request an error of this library is about, where its message was made without knowing that. */
+export function about(error: unknown, line: string): unknown {
+  const { code, message } = error as Partial<Error & { code: string }>;
+  if (typeof code !== "string" || message === undefined || message.includes(line)) return error;
+  const longer = `${message} (in the response to ${line})`;
+  try {
+    // Reading it runs `Error.prepareStackTrace`, which is anybody's code.
+    const { stack } = error as Error;
+    Object.assign(error as Error, { stack: stack?.replace(message, () => longer) });
+  } catch {
+    // The message is what counts.
+  }
+  return Object.assign(error as Error, { message: longer });
 }
 
 /** A header line that cannot be sent or kept. */

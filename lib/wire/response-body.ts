@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { types } from "node:util";
-import { withCode } from "../errors";
+import { shown, withCode } from "../errors";
 import { clearTimeout, setTimeout } from "../timers";
 
 /**
@@ -107,13 +107,20 @@ export function toBody(content: unknown): Body {
     // jsdom's and older web streams have a reader only.
     if (typeof (content as Partial<ReadableStream>).getReader === "function") return new Source(content as ReadableStream);
   }
-  throw withCode(
-    "ERR_INVALID_ARGUMENT",
-    new TypeError(
-      "the content must be a string, bytes, a stream or an async iterable (an object wants JSON.stringify first), " +
-        `got ${content === null ? "null" : typeof content}`,
-    ),
-  );
+  const problem = `the content must be a string, bytes, a stream or an async iterable, got ${shown(content)}: ${remedyFor(content)}`;
+  throw withCode("ERR_INVALID_ARGUMENT", new TypeError(problem));
+}
+
+function remedyFor(content: unknown): string {
+  if (content === null) return "leave it out for no content";
+  if (typeof content === "function") return "call it";
+  if (typeof content !== "object") return "make a text of it, with String()";
+  const { then, stream, status } = content as { readonly [name: string]: unknown };
+  if (typeof then === "function") return "await it first";
+  if (typeof stream === "function") return "give its stream()";
+  if (typeof status === "number") return "give a fetch Response alone, as the only argument";
+  if (content.constructor?.name === "URLSearchParams") return "make a text of it, with String()";
+  return "respondJson sends a value as JSON";
 }
 
 /** A chunk of a source, as bytes. */
