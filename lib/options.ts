@@ -70,7 +70,7 @@ export interface CloseOptions {
 /** What a timer of Node can count to, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
-const SERVER_OPTIONS = ["reuseAddr", "reusePort", "maxBody", "http", "tls", "onError"];
+const SERVER_OPTIONS = ["reuseAddr", "reusePort", "maxBody", "stream", "http", "tls", "onError"];
 const WAIT_OPTIONS = ["timeout", "signal", "where", "while"];
 const CLOSE_OPTIONS = ["grace"];
 
