@@ -16,7 +16,7 @@ import { printFailure } from "./server/show-error";
 import { State } from "./server/state";
 import { TrafficReport } from "./server/traffic-report";
 import { afterLook, setTimeout } from "./timers";
-import { accept, acceptNext, handled, over, Wait } from "./server/wait";
+import { accept, handled, over, Wait } from "./server/wait";
 
 /** Prints requests and responses where NODE_DEBUG names the package. */
 const debug = debuglog("asynchttpserver");
@@ -78,6 +78,10 @@ export class AsyncHttpServer {
   readonly #rules: TestRules | undefined;
 
   readonly #state = new State();
+  /** Of requests that a loop, or nobody's callback, got: told to the call that waits, or the next one, or `close`. */
+  readonly #reportToLoop: Report;
+  /** Under `serve`: told on stderr, because a prototype may never call `close`; in a test to `close`. */
+  readonly #reportToServer: Report;
   /** Settles when the port is bound, while that is under way. */
   #binding: Promise<void> | undefined = undefined;
   /** Settles when the server is closed, while that is under way. */
@@ -95,7 +99,14 @@ export class AsyncHttpServer {
     this.#rules = rules;
     this.#reusePort = options.reusePort ?? false;
     this.#scheme = options.tls === undefined ? "http" : "https";
-    this.#callbacks = new Callbacks(options.onError, this.#tellLoop);
+    this.#callbacks = new Callbacks(options.onError);
+    this.#reportToLoop = this.#callbacks.reportTo((error, exchange) => {
+      if (!this.#queue.failLoop(error)) this.#keep(error, exchange);
+    });
+    this.#reportToServer = this.#callbacks.reportTo((error, exchange) => {
+      if (rules === undefined) printFailure(error, requestLine(exchange));
+      else this.#keep(error, exchange);
+    });
     const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
     const clients = connectClients(options, bodies, {
       offer: (exchange) => {
@@ -259,8 +270,8 @@ export class AsyncHttpServer {
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
-    if (typeof first !== "function") return this.#acceptFor(false, first, accept);
-    return this.#acceptFor(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#tellLoop));
+    if (typeof first !== "function") return this.#acceptFor(false, first, (exchange) => accept(exchange, this.#reportToLoop));
+    return this.#acceptFor(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#reportToLoop));
   }
 
   /**
@@ -310,7 +321,7 @@ export class AsyncHttpServer {
       this.#served = undefined;
       throw error;
     }
-    const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#tellServer);
+    const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#reportToServer);
     if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
     else void this.#serveWithin(assumedDescriptorsPerRequest, run, settle);
     return closed;
@@ -357,7 +368,8 @@ export class AsyncHttpServer {
    * A loop that awaits its answers serves one request after the other; `serve` serves them side by side.
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
-    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, acceptNext, undefined, over);
+    const step = (exchange: Exchange): IteratorResult<Request> => ({ done: false, value: accept(exchange, this.#reportToLoop) });
+    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, step, undefined, over);
     return { next, return: () => Promise.resolve(over()) };
   }
 
@@ -445,17 +457,6 @@ export class AsyncHttpServer {
     if (waiter !== undefined) waiter.promise = accepted;
     return accepted;
   }
-
-  /** Under a loop: the call that waits, or the next one, or `close`. */
-  readonly #tellLoop: Report = (error, exchange) => {
-    if (!this.#queue.failLoop(error)) this.#keep(error, exchange);
-  };
-
-  /** Under `serve`: stderr, because a prototype may never call `close`; in a test, `close`. */
-  readonly #tellServer: Report = (error, exchange) => {
-    if (this.#rules === undefined) printFailure(error, requestLine(exchange));
-    else this.#keep(error, exchange);
-  };
 
   /** Keeps an error for `close`, unless that has been. */
   #keep(error: unknown, exchange: Exchange): void {

@@ -200,18 +200,26 @@ describe("without content", () => {
     expect(headerValues(await responseInStep(asked), "content-length")).toEqual(["1234"]);
   });
 
-  test("a source is let go of: a generator is never begun, a stream destroyed", async () => {
+  test("a source is let go of: a generator runs to its first yield and its finally, a stream is destroyed unread", async () => {
     const asked = await ask(get("/1") + get("/2"));
-    const begun: string[] = [];
+    const seen: string[] = [];
+    const finished = deferred();
     async function* generator(): AsyncGenerator<string> {
-      begun.push("generator");
-      yield "x";
+      seen.push("resource opened");
+      try {
+        yield "x";
+        seen.push("resumed");
+      } finally {
+        seen.push("resource closed");
+        finished.resolve();
+      }
     }
     await asked.request.respond(204, generator());
-    const stream = new Readable({ read: () => begun.push("stream") });
+    await finished.promise;
+    const stream = new Readable({ read: () => seen.push("read") });
     await (await asked.server.acceptRequest()).respond(204, stream);
     expect(stream.destroyed).toBe(true);
-    expect(begun).toEqual([]);
+    expect(seen).toEqual(["resource opened", "resource closed"]);
   });
 
   test("HEAD lets go of a web stream that somebody else reads, as far as it can", async () => {
@@ -451,6 +459,18 @@ describe("a source is sent as it comes", () => {
   });
 });
 
+/** A web stream that fails behind its first piece. */
+function webStream(failure: Error): ReadableStream {
+  let begun = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (begun) controller.error(failure);
+      else controller.enqueue("begun");
+      begun = true;
+    },
+  });
+}
+
 describe("a source that fails", () => {
   const failure = new Error("the source failed");
   const sources: ReadonlyArray<[how: string, source: () => Content, error: unknown]> = [
@@ -459,14 +479,6 @@ describe("a source that fails", () => {
       async function* () {
         yield "begun";
         throw failure;
-      },
-      failure,
-    ],
-    [
-      "before its first piece",
-      async function* () {
-        if (failure.message !== "") throw failure;
-        yield "";
       },
       failure,
     ],
@@ -481,7 +493,7 @@ describe("a source that fails", () => {
         }),
       failure,
     ],
-    ["as a web stream", () => new ReadableStream({ pull: (controller) => controller.error(failure) }), failure],
+    ["as a web stream", () => webStream(failure), failure],
     ["with a piece that is none", () => pieces("begun", 5 as unknown as string), expect.any(TypeError)],
   ];
   const lengths = [
@@ -496,6 +508,28 @@ describe("a source that fails", () => {
     const responses = await client.end();
     expect(await answered).toEqual(error);
     expect(responses.map(({ whole }) => whole)).toEqual([false]);
+  });
+
+  const unbegun: ReadonlyArray<[how: string, source: () => Content]> = [
+    [
+      "a generator",
+      async function* () {
+        if (failure.message !== "") throw failure;
+        yield "";
+      },
+    ],
+    ["a stream", () => new Readable({ read() { this.destroy(failure); } })],
+    ["a web stream", () => new ReadableStream({ pull: (controller) => controller.error(failure) })],
+  ];
+  const unbegunRows = unbegun.flatMap(([how, source]) => lengths.map(([what, init]) => ({ how, source, what, init })));
+
+  test.each(unbegunRows)("before its first piece, $how, $what: 500, and the connection ends", async ({ source, init }) => {
+    const { client, request } = await ask();
+    const answered = rejectionOf(request.respond(200, source(), init));
+    const [response] = await client.end();
+    expect(await answered).toBe(failure);
+    expect(response).toMatchObject({ status: 500, whole: true });
+    expect(response?.body.toString()).toBe("500 Internal Server Error");
   });
 
   test("where only the end of the connection tells (HTTP/1.0), a reset tells that content is missing", async () => {

@@ -5,7 +5,7 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { headerValues } from "../helpers/raw-client";
-import { connectRaw, deferred, echo, get, disconnected, hasSettled, post, startServer, startServing } from "../helpers/servers";
+import { connectRaw, deferred, echo, get, disconnected, hasSettled, post, settle, startServer, startServing } from "../helpers/servers";
 import { dial } from "../helpers/sockets";
 
 const upgradeLines = ["Connection: Upgrade", "Upgrade: echo"];
@@ -260,11 +260,11 @@ describe("a client that disconnects", () => {
     ["ends", (socket) => void socket.destroy()],
   ])("and %s while its upgrade is queued takes the request with it", async (_how, disconnect) => {
     const server = await startServer();
-    const arrived = once(server.node, "upgrade");
-    const socket = await dial(server.getPort(), get("/left", ...upgradeLines));
-    const [, atServer] = (await arrived) as [IncomingMessage, Socket];
-    disconnect(socket);
-    await disconnected(atServer);
+    const { client, socket } = await connectRaw(server);
+    await client.send(get("/left", ...upgradeLines));
+    await settle(server);
+    disconnect(client.socket);
+    await disconnected(socket);
     await dial(server.getPort(), get("/stays"));
     expect((await server.acceptRequest()).url.path).toBe("/stays");
   });

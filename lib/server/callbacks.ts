@@ -8,42 +8,40 @@ import { requestOf, type Request } from "../request";
  */
 export type RequestCallback = (request: Request) => unknown;
 
-/** Is told of the error of a callback. */
+/** Is told of the error of whoever got a request. */
 export type Report = (error: unknown, exchange: Exchange) => void;
 
 /** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. */
 export class Callbacks {
   readonly #onError: ((error: unknown, request: Request) => unknown) | undefined;
-  readonly #pulled: Report;
   /** What each failed request has failed with already. */
   readonly #told = new WeakMap<Exchange, unknown>();
 
-  /** @param pulled is told of what fails for a request that was given to no callback */
-  constructor(onError: ((error: unknown, request: Request) => unknown) | undefined, pulled: Report) {
+  constructor(onError: ((error: unknown, request: Request) => unknown) | undefined) {
     this.#onError = onError;
-    this.#pulled = pulled;
   }
 
   /**
-   * Hands a request to a callback; neither throws nor waits.
+   * What an exchange reports its failure to: it ends the exchange, and tells of the same error once only.
    *
-   * @param report is told of the error of a callback where there is no `onError`, or where that one fails
+   * @param tell is given the error where there is no `onError`, or where that one fails
    */
+  reportTo(tell: Report): Report {
+    return (error, exchange) => {
+      exchange.fail();
+      if (isClientsDoing(exchange, error)) return;
+      if (this.#told.has(exchange) && this.#told.get(exchange) === error) return;
+      this.#told.set(exchange, error);
+      if (this.#onError === undefined) return tell(error, exchange);
+      attempt(() => this.#onError!(error, requestOf(exchange)), (second) => tell(second, exchange));
+    };
+  }
+
+  /** Hands a request to a callback; neither throws nor waits. */
   run(callback: RequestCallback, exchange: Exchange, report: Report): void {
     exchange.accept();
     exchange.report = report;
-    attempt(() => exchange.run(callback, requestOf(exchange)), (error) => this.fail(exchange, error));
-  }
-
-  /** Counts an error as that of the callback that was given the request; the same one once only. */
-  fail(exchange: Exchange, error: unknown): void {
-    exchange.fail();
-    if (isClientsDoing(exchange, error)) return;
-    if (this.#told.has(exchange) && this.#told.get(exchange) === error) return;
-    this.#told.set(exchange, error);
-    const report = exchange.report ?? this.#pulled;
-    if (this.#onError === undefined) return report(error, exchange);
-    attempt(() => this.#onError!(error, requestOf(exchange)), (second) => report(second, exchange));
+    attempt(() => exchange.run(callback, requestOf(exchange)), (error) => report(error, exchange));
   }
 }
 

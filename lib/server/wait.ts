@@ -3,6 +3,7 @@ import { withCode, type Caller } from "../errors";
 import type { Exchange } from "../wire/exchange";
 import { invalid, type WaitOptions } from "../options";
 import { requestOf, type Request } from "../request";
+import type { Report } from "./callbacks";
 import { summary } from "./show-error";
 import { afterLook, clearTimeout, setTimeout } from "../timers";
 
@@ -175,14 +176,10 @@ export function handled<T>(given: PromiseLike<T>): Promise<T> {
 }
 
 /** What the pull form gives. */
-export function accept(exchange: Exchange): Request {
+export function accept(exchange: Exchange, report: Report): Request {
   exchange.accept();
+  exchange.report = report;
   return requestOf(exchange);
-}
-
-/** What a step of `for await` gives. */
-export function acceptNext(exchange: Exchange): IteratorResult<Request> {
-  return { done: false, value: accept(exchange) };
 }
 
 /** The last step of `for await`. */
