@@ -127,7 +127,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return this.#exchange.body.expose();
+    return this.#exchange.body.stream;
   }
 
   /**

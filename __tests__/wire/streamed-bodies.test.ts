@@ -267,7 +267,7 @@ describe("readBody", () => {
     await request.respond(200);
     expect(await rejectionOf(request.readBody())).toMatchObject({
       code: "ERR_BODY_NOT_READABLE",
-      message: "the body of POST /up cannot be read: it was answered before it came",
+      message: "the body of POST /up cannot be read: the response was sent before it was read, and what was left of it discarded",
     });
     await client.read(1);
   });
@@ -392,7 +392,7 @@ describe("100 Continue", () => {
     await settle(server);
     void request.bodyStream;
     await settle(server);
-    expect(client.replies).toEqual([]);
+    expect(client.responses).toEqual([]);
     void read(request);
     expect((await client.readAny(1))[0]).toMatchObject({ status: 100 });
     await client.send("hello");
@@ -409,7 +409,7 @@ describe("100 Continue", () => {
     await answer(request);
     request.raw.resume();
     void rejectionOf(request.readBody());
-    if (request.status === 417) await request.respond(417, "").catch(() => {});
+    await request.respond(417).catch(() => {});
     expect((await client.end()).map(({ status }) => status)).toEqual([417]);
   });
 
@@ -598,7 +598,7 @@ test("request.raw.destroy() cuts the connection, as Node's does", async () => {
   const { client, request } = await askHead(framings[0]!);
   request.raw.destroy();
   await client.end();
-  expect(client.replies).toEqual([]);
+  expect(client.responses).toEqual([]);
 });
 
 test("a response streams while its request streams (duplex)", async () => {
