@@ -53,7 +53,10 @@ export function finishBody(socket: Socket, { raw, body }: Exchange): void {
     if (stalled === STALLED_CHECKS) body.discard(true);
     before = socket.bytesRead;
   }, CHECK_INTERVAL).unref();
-  socket.once("close", () => clearInterval(check));
+  socket.once("close", () => {
+    clearInterval(check);
+    body.disconnect();
+  });
   raw.once("end", () => socket.destroy());
   destroyAfter(socket, LINGER_TIME);
   body.discard();

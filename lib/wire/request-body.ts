@@ -61,7 +61,7 @@ export class RequestBody implements BodySink, BodySource {
     else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
     if (!this.streamed || this.#state === "complete") return receiveBody(raw, this), this;
     if (awaitsContinue) onFirstRead(raw, () => this.#continue());
-    explainAbort(raw, (cause) => this.#fail(`the client disconnected before the body of ${exchange} was whole`, cause));
+    explainAbort(raw, (cause) => this.#disconnection(cause));
   }
 
   get state(): RequestState {
@@ -144,6 +144,11 @@ export class RequestBody implements BodySink, BodySource {
   /** Nothing more of it can be read: fails what a handler may still wait for. */
   breakOff(): void {
     if (this.streamed) failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off, and the client got an error`));
+  }
+
+  /** The client disconnected, of which Node tells no message whose response is out. */
+  disconnect(): void {
+    if (!this.complete && !this.#raw.destroyed) failBody(this.#raw, this.#disconnection());
   }
 
   /**
@@ -271,6 +276,10 @@ export class RequestBody implements BodySink, BodySource {
     if (!REQUEST[this.#state].includes(next)) return false;
     this.#state = next;
     return true;
+  }
+
+  #disconnection(cause?: Error): Error {
+    return this.#fail(`the client disconnected before the body of ${this.#exchange} was whole`, cause);
   }
 
   #fail(problem: string, cause?: Error): Error {
