@@ -140,7 +140,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return Request.#self(this).#exchange.body.expose();
+    return Request.#self(this).#exchange.body.stream;
   }
 
   /**
