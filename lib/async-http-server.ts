@@ -1,6 +1,5 @@
 import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
-import { inspect } from "node:util";
 import { AcceptQueue } from "./server/accept-queue";
 import { bind, listenOptions, urlOf } from "./server/listen";
 import { CallbackErrors } from "./server/callback-errors";
@@ -11,6 +10,7 @@ import { withCode } from "./errors";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, createNodeServer, type Clients } from "./wire/node-server";
 import { checkOptions, checkTime, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
+import { util } from "./node";
 import type { Request } from "./request";
 import { describeSituation, History } from "./server/traffic-report";
 import { setTimeout } from "./timers";
@@ -320,7 +320,7 @@ export class AsyncHttpServer {
   /** Shows the error of a callback under `serve`, because a prototype may never call `close`. @internal */
   protected print(error: unknown, request: Request): void {
     const line = `${request.reqMethod} ${String(request.url)}`;
-    process.stderr.write(`asynchttpserver: the callback failed for ${line}\n${inspect(error)}\n`);
+    process.stderr.write(`asynchttpserver: the callback failed for ${line}\n${util.inspect(error)}\n`);
   }
 
   #address(): AddressInfo | string {

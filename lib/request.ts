@@ -1,13 +1,13 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import { URLSearchParams } from "node:url";
-import { inspect } from "node:util";
+import type { URLSearchParams } from "node:url";
 import type { Content } from "./wire/content";
 import { withCode } from "./errors";
 import type { HttpCode } from "./http/status";
 import { HttpHeaders, type HeadersInit } from "./http/headers";
 import type { HttpMethod } from "./http/method";
 import type { Protocol } from "./http/version";
+import { url, util } from "./node";
 import { parseRequestTarget, type Uri } from "./http/uri";
 
 /** How much of a body an error shows, in characters. */
@@ -180,7 +180,7 @@ export class Request {
    * await server.close();
    */
   form(): URLSearchParams {
-    return new URLSearchParams(this.body);
+    return new url.URLSearchParams(this.body);
   }
 
   /**
@@ -257,7 +257,7 @@ export class Request {
   }
 
   /** What `console.log` and a failing assertion show: the request line, not the server's insides. @internal */
-  [inspect.custom](): string {
+  [util.inspect.custom](): string {
     return `Request { ${this.#line()}, ${this.rawBody.length} bytes, from ${this.hostname} }`;
   }
 

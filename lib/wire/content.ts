@@ -1,7 +1,7 @@
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
-import { types } from "node:util";
 import { withCode } from "../errors";
+import { util } from "../node";
 
 /**
  * What an answer can carry: text (sent as UTF-8), bytes, or a source that yields either as it goes.
@@ -33,7 +33,7 @@ export type Source = AsyncIterable<string | Uint8Array>;
 export function normalize(content: unknown): string | Buffer | Source {
   if (typeof content === "string") return content;
   if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  if (types.isAnyArrayBuffer(content)) return Buffer.from(content);
+  if (util.types.isAnyArrayBuffer(content)) return Buffer.from(content);
   if (typeof content === "object" && content !== null && Symbol.asyncIterator in content) return content as Source;
   throw withCode(
     "ERR_INVALID_ARGUMENT",

@@ -1,4 +1,5 @@
-import { IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { http } from "../node";
 
 /** Where the parser's body chunks go instead of into a stream. */
 export interface BodySink {
@@ -11,13 +12,13 @@ export interface BodySink {
 }
 
 /** Node's own object of all header fields, which it makes when it is first asked for it. */
-const allFields = Object.getOwnPropertyDescriptor(IncomingMessage.prototype, "headers") as Required<PropertyDescriptor>;
+const allFields = Object.getOwnPropertyDescriptor(http.IncomingMessage.prototype, "headers") as Required<PropertyDescriptor>;
 
 /** What Node finds where it looks for an `Expect` that is not there. */
 const noFields = Object.freeze({});
 
 /** What Node's server calls when an answer is finished and nobody has read the request. */
-const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
+const dump = (http.IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
 
 /**
  * The `http.IncomingMessage` of every request: its body goes to a sink, straight from the parser.
@@ -25,7 +26,7 @@ const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void
  * A stream that nobody reads still costs its whole life: buffering, `'readable'`, `resume`, `'end'`, `'close'`. Here the
  * bytes never enter it. Whoever reads the message as a stream later (`request.raw.pipe(…)`) is given the body again.
  */
-export class Incoming extends IncomingMessage {
+export class Incoming extends http.IncomingMessage {
   /** Set before the first chunk can arrive; a message that Node answers by itself has none and stays a plain stream. */
   sink: BodySink | undefined = undefined;
   /** An upgrade request with a body on a Node that reads that itself: an ordinary request, and the last on its connection. */
@@ -82,7 +83,7 @@ function haveExpect(lines: readonly string[]): boolean {
 }
 
 const streamEnded = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(IncomingMessage.prototype) as object,
+  Object.getPrototypeOf(http.IncomingMessage.prototype) as object,
   "readableEnded",
 );
 

@@ -1,15 +1,16 @@
-import * as http from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContextOptions } from "node:tls";
 import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
+import { http, https } from "../node";
 import { hasBody, readHead, statusOfParseError } from "./request-head";
 import { Incoming } from "./incoming-message";
 import { Outgoing } from "./server-response";
 
 /** Our own defaults for Node's options; the caller's go on top. */
-const DEFAULTS: http.ServerOptions = {
+const DEFAULTS: ServerOptions = {
   // Longer than the 60 s for which nginx and most balancers keep an idle connection, so that they end it, not we.
   keepAliveTimeout: 65_000,
   // How exactly Node's own two are kept: 60 s for a head (`headersTimeout`), 300 s for a request (`requestTimeout`).
@@ -32,14 +33,14 @@ const FIXED = {
   ServerResponse: Outgoing as unknown as typeof http.ServerResponse,
   // What it saves is saved already, and it would keep the bodies from their sinks.
   optimizeEmptyRequests: false,
-  shouldUpgradeCallback: (raw: http.IncomingMessage) =>
+  shouldUpgradeCallback: (raw: IncomingMessage) =>
     !((raw as Incoming).declinesUpgrade = READS_UPGRADE_BODIES && hasBody(raw)),
 };
 
 const OPTIONS = { ...DEFAULTS, ...FIXED };
 
 /** Makes the server of `node:http`, or of `node:https`, that does the parsing. */
-export function createNodeServer(given: http.ServerOptions | undefined, tls: SecureContextOptions | undefined): http.Server {
+export function createNodeServer(given: ServerOptions | undefined, tls: SecureContextOptions | undefined): Server {
   const options = given === undefined ? OPTIONS : { ...DEFAULTS, ...given, ...FIXED };
   const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
   // Node drops header lines beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
@@ -48,10 +49,8 @@ export function createNodeServer(given: http.ServerOptions | undefined, tls: Sec
   return Object.assign(node, { httpAllowHalfOpen: true });
 }
 
-function createSecureServer(options: object): http.Server {
-  // Loaded only where it is used, because it costs more than all the rest of the package.
-  const https = require("node:https") as typeof import("node:https");
-  return https.createServer(options) as unknown as http.Server;
+function createSecureServer(options: object): Server {
+  return https().createServer(options) as unknown as Server;
 }
 
 /** Who is connected, kept up to date. */
@@ -64,7 +63,7 @@ export interface Clients {
 
 /** Turns what Node's server tells into the exchanges of connections. */
 export function connectClients(
-  node: http.Server,
+  node: Server,
   scheme: "http" | "https",
   maxBody: number,
   server: Omit<Acceptor, "attach" | "sendTimeout">,
@@ -78,7 +77,7 @@ export function connectClients(
   const sendTimeout = (): number => node.timeout || SEND_TIMEOUT;
   const acceptor: Acceptor = { ...server, attach: (socket) => attach?.call(node, socket), sendTimeout };
 
-  const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
+  const receive = (raw: IncomingMessage, response: ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
     const head = readHead(raw, maxBody);
@@ -90,7 +89,7 @@ export function connectClients(
     connection.receive(exchange, !response.shouldKeepAlive);
   };
 
-  const receiveUpgrade = (raw: http.IncomingMessage, socket: Duplex, bytesBehind: Buffer): void => {
+  const receiveUpgrade = (raw: IncomingMessage, socket: Duplex, bytesBehind: Buffer): void => {
     const connection = connections.get(socket as Socket);
     if (connection === undefined) return void socket.destroy();
     const head = readHead(raw, maxBody);

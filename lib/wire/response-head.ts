@@ -1,7 +1,7 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import { codeToString, reasonPhrase } from "../http/status";
 import { flattenHeaders, type HeadersInit } from "../http/headers";
 import { invalidHeader, withCode } from "../errors";
+import { http } from "../node";
 import { asksToClose, elementsOf } from "./request-head";
 
 /** Taken when the module loads: a test may replace the global one. */
@@ -102,8 +102,8 @@ export function cannotBeSent(cause: unknown): TypeError {
 
 function checkLine(name: string, value: string): void {
   try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+    http.validateHeaderName(name);
+    http.validateHeaderValue(name, value);
   } catch (error) {
     throw cannotBeSent(error);
   }

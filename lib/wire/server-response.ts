@@ -1,5 +1,5 @@
-import { channel } from "node:diagnostics_channel";
-import { ServerResponse, type IncomingMessage, type Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { diagnosticsChannel, http } from "../node";
 import type { Incoming } from "./incoming-message";
 
 /** Who is told that an answer is with the operating system. */
@@ -17,10 +17,10 @@ interface Insides {
 }
 
 /** Where tracers are told of requests, before Node looks at their header fields. */
-const started = channel("http.server.request.start");
-const created = channel("http.server.response.created");
+const started = diagnosticsChannel.channel("http.server.request.start");
+const created = diagnosticsChannel.channel("http.server.response.created");
 /** Node gives the options, though its types do not say so. */
-const NodeResponse = ServerResponse as new (request: IncomingMessage, options?: object) => ServerResponse;
+const NodeResponse = http.ServerResponse as new (request: IncomingMessage, options?: object) => ServerResponse;
 /** Content up to this many bytes is copied into the write of its head: as much text as libuv writes without allocating. */
 const ONE_WRITE = 16_384;
 
