@@ -209,6 +209,13 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.acceptRequest`
    */
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
+  /**
+   * Waits for the next complete request and returns it; several waits are served first come, first served.
+   *
+   * A wait that is rejected loses no request: the next one gets it.
+   *
+   * @param wait `timeout` in milliseconds, `signal`
+   */
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
     if (typeof first !== "function") return this.#accept(false, first, accept);
@@ -241,6 +248,7 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.serve`
    */
   serve(port: number, callback: RequestCallback, address?: string, assumedDescriptorsPerRequest?: number): Promise<void>;
+  /** Hands every request to the handler, on a server that listens already; settles when the server is closed. */
   serve(callback: RequestCallback): Promise<void>;
   async serve(
     first: number | RequestCallback,

@@ -49,7 +49,11 @@ export interface CloseOptions {
 /** What a timer of Node can count to, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
-/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`, Error `ERR_UNSUPPORTED` */
+/**
+ * @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`, Error `ERR_UNSUPPORTED`
+ *
+ * @internal
+ */
 export function checkOptions(options: AsyncHttpServerOptions): void {
   checkObject("options", options);
   const { reuseAddr, reusePort, maxBody, onError } = options;
@@ -72,14 +76,22 @@ export function checkOptions(options: AsyncHttpServerOptions): void {
   }
 }
 
-/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
+/**
+ * @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`
+ *
+ * @internal
+ */
 export function checkTime(name: string, time: unknown): void {
   if (typeof time !== "number") throw invalid(TypeError, `${name} must be a number of milliseconds`, time);
   if (time === Infinity || (time >= 0 && time <= LONGEST_TIMEOUT)) return;
   throw invalid(RangeError, `${name} must be from 0 to ${LONGEST_TIMEOUT} milliseconds, or Infinity`, time);
 }
 
-/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
+/**
+ * @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`
+ *
+ * @internal
+ */
 export function checkWait(wait: WaitOptions): void {
   checkObject("wait", wait);
   const { timeout, signal } = wait;
@@ -93,6 +105,7 @@ function checkObject(name: string, value: unknown): void {
   if (typeof value !== "object" || value === null) throw invalid(TypeError, `${name} must be an object`, value);
 }
 
+/** @internal */
 export function invalid<E extends Error>(kind: new (message: string) => E, problem: string, value: unknown): E {
   const shown = typeof value === "object" && value !== null ? "an object" : String(value);
   return withCode("ERR_INVALID_ARGUMENT", new kind(`${problem}; got ${shown}`));

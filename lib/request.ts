@@ -13,7 +13,7 @@ import { parseRequestTarget, type Uri } from "./http/uri";
 /** How much of a body an error shows, in characters. */
 const SHOWN = 60;
 
-/** The exchange behind a request, as far as the request shows it. */
+/** The exchange behind a request, as far as the request shows it. @internal */
 export interface RequestSource {
   readonly raw: IncomingMessage;
   readonly line: { readonly socket: Socket; readonly hostname: string };

@@ -120,7 +120,7 @@ export class HttpHeaderValues implements Iterable<string> {
   }
 }
 
-/** Asked for a name or line that is not there. */
+/** Asked for a name or line that is not there. @internal */
 export function missing(what: string): RangeError {
   const message = `Ask hasKey first, or use getOrDefault: there is no ${what}`;
   return withCode("ERR_INVALID_ARGUMENT", new RangeError(message));

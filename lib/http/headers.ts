@@ -105,6 +105,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
    * @see Nim's `httpcore.[]`
    */
   get(key: string): HttpHeaderValues;
+  /** Gets the value of one line of a name; the first is line 0. */
   get(key: string, i: number): string;
   get(key: string, i?: number): HttpHeaderValues | string {
     const values = this.table.get(this.#fold(key));
@@ -339,6 +340,8 @@ export function newHttpHeaders(init?: HeadersInit, titleCase = false): HttpHeade
  *
  * Names come in lower case, or as they stand in `HttpHeaders`. Nothing is said about what is in a name or a value:
  * Node looks at that.
+ *
+ * @internal
  *
  * @internal
  */

@@ -126,6 +126,8 @@ export function parseUri(text: string): Uri {
  * Splits the target of a request line, which is one of the four forms of RFC 9112 3.2.
  *
  * @internal
+ *
+ * @internal
  */
 export function parseRequestTarget(target: string, method: string): Uri {
   // RFC 9112 3.2.1: a target that starts with "/" is in origin form, so `//evil.com/x` names no host.

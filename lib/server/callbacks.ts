@@ -8,7 +8,7 @@ import type { Request } from "../request";
  */
 export type RequestCallback = (request: Request) => unknown;
 
-/** Runs callbacks so that an error in one is neither lost nor anybody else's. */
+/** Runs callbacks so that an error in one is neither lost nor anybody else's. @internal */
 export class Callbacks {
   readonly #onError: ((error: unknown, request: Request) => unknown) | undefined;
 

@@ -34,6 +34,8 @@ const TRUSTED = 1 / 8;
  * Minds the process's descriptors without counting them at every question.
  *
  * A count is trusted until the questions and connections since could have used up an eighth of what was free then.
+ *
+ * @internal
  */
 export class Descriptors {
   #limit: number | undefined = undefined;

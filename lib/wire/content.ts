@@ -27,9 +27,14 @@ export type Content =
   | ReadableStream
   | AsyncIterable<string | Uint8Array>;
 
+/** @internal */
 export type Source = AsyncIterable<string | Uint8Array>;
 
-/** Reduces content to text, bytes or a source; realm-safe, so that a test environment's own `Uint8Array` will do. */
+/**
+ * Reduces content to text, bytes or a source; realm-safe, so that a test environment's own `Uint8Array` will do.
+ *
+ * @internal
+ */
 export function normalize(content: unknown): string | Buffer | Source {
   if (typeof content === "string") return content;
   if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
@@ -44,11 +49,16 @@ export function normalize(content: unknown): string | Buffer | Source {
   );
 }
 
+/** @internal */
 export function isSource(content: string | Buffer | Source): content is Source {
   return typeof content === "object" && !Buffer.isBuffer(content);
 }
 
-/** Starts to read a source. A web stream is read by its reader, whose `cancel` need not wait for a pending read. */
+/**
+ * Starts to read a source. A web stream is read by its reader, whose `cancel` need not wait for a pending read.
+ *
+ * @internal
+ */
 export function iterate(source: Source): AsyncIterator<unknown> {
   const { getReader } = source as Partial<ReadableStream>;
   if (typeof getReader !== "function") return source[Symbol.asyncIterator]();
@@ -59,7 +69,11 @@ export function iterate(source: Source): AsyncIterator<unknown> {
   };
 }
 
-/** Lets go of a source that will not be read to its end: a stream is destroyed, a generator's `return` runs. Never fails. */
+/**
+ * Lets go of a source that will not be read to its end: a stream is destroyed, a generator's `return` runs. Never fails.
+ *
+ * @internal
+ */
 export function release(source: Source, iterator?: AsyncIterator<unknown>): void {
   try {
     const { destroy } = source as Partial<Readable>;
