@@ -18,7 +18,7 @@ export interface Head {
 const HOST =
   /^(?:\[(?:[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z\-._~%]+)?|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?$/;
 /** RFC 9112 3.2.2: absolute-form, as far as it takes to tell it from what is no target at all. */
-const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.\-]*:\/\//;
+const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//;
 /** RFC 9112 3.2.3: authority-form, host and port. */
 const AUTHORITY_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:[\]]+):[0-9]+$/;
 

@@ -1,25 +1,24 @@
-// Runs on the Node to be tried; prints a line for each check and ends with code 0 if all went well.
+// Runs on the Node to be tried.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { test } from "node:test";
 import { newAsyncHttpServer } from "asynchttpserver";
 import { testCertificate } from "asynchttpserver/testing";
 import { WebSocket as UndiciSocket } from "undici";
 import { WebSocket as WsSocket, WebSocketServer } from "ws";
 
-async function check(name, body) {
+function check(name, body) {
   const started = [];
-  try {
-    await body((options, wsOptions) => startEcho(started, options, wsOptions));
-    console.log(`ok - ${name}`);
-  } catch (error) {
-    console.log(`not ok - ${name}\n${error.stack}`);
-    process.exitCode = 1;
-  } finally {
-    for (const server of started) await server.close();
-  }
+  return test(name, async () => {
+    try {
+      await body((options, wsOptions) => startEcho(started, options, wsOptions));
+    } finally {
+      for (const server of started) await server.close();
+    }
+  });
 }
 
 /** A server whose WebSockets say what they hear; `errors` has what its callbacks threw. */
