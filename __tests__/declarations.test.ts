@@ -39,7 +39,9 @@ const exportsOf = (file: ts.SourceFile): ts.Symbol[] => {
   const module = checker.getSymbolAtLocation(file);
   return module === undefined ? [] : checker.getExportsOfModule(module);
 };
-const publicNames = new Set(entries.flatMap((entry) => exportsOf(program.getSourceFile(entry)!)).map(({ name }) => name));
+const publicNames = new Set(
+  entries.flatMap((entry) => exportsOf(program.getSourceFile(entry)!)).map(({ name }) => name),
+);
 
 test("the declarations of the entries are complete and correct", () => {
   expect(ts.getPreEmitDiagnostics(program).map(({ messageText }) => messageText)).toEqual([]);
@@ -70,7 +72,13 @@ function declarationsIn(file: ts.SourceFile): [path: string, declaration: ts.Nam
 }
 
 function isExplained(node: ts.Node): node is ts.NamedDeclaration {
-  const kinds = [ts.isClassElement, ts.isTypeElement, ts.isVariableDeclaration, ts.isFunctionDeclaration, ts.isClassDeclaration];
+  const kinds = [
+    ts.isClassElement,
+    ts.isTypeElement,
+    ts.isVariableDeclaration,
+    ts.isFunctionDeclaration,
+    ts.isClassDeclaration,
+  ];
   return [...kinds, ts.isInterfaceDeclaration, ts.isTypeAliasDeclaration].some((is) => is(node));
 }
 

@@ -22,7 +22,15 @@ const bundlers = {
   esbuild: (format, outfile) =>
     esbuild.build({ entryPoints: [input], bundle: true, platform: "node", format, outfile, logLevel: "error" }),
   "esbuild, minified": (format, outfile) =>
-    esbuild.build({ entryPoints: [input], bundle: true, minify: true, platform: "node", format, outfile, logLevel: "error" }),
+    esbuild.build({
+      entryPoints: [input],
+      bundle: true,
+      minify: true,
+      platform: "node",
+      format,
+      outfile,
+      logLevel: "error",
+    }),
   rollup: async (format, file) => {
     const plugins = [nodeResolve({ exportConditions: ["node"] }), commonjs()];
     const bundle = await rollup({ input, plugins, external: /^node:/ });
@@ -42,7 +50,10 @@ const bundlers = {
       output: { path: join(file, ".."), filename: file.split(/[/\\]/).pop(), library },
     };
     return new Promise((settle, fail) =>
-      webpack(config, (error, stats) => (error || stats.hasErrors() ? fail(error ?? new Error(stats.toString())) : settle())));
+      webpack(config, (error, stats) =>
+        error || stats.hasErrors() ? fail(error ?? new Error(stats.toString())) : settle(),
+      ),
+    );
   },
   "bun build": (format, file) =>
     succeed("node_modules/.bin/bun", ["build", input, "--target=node", `--format=${format}`, `--outfile=${file}`]),

@@ -55,8 +55,16 @@ await test("README: the first example is a complete Jest test", async () => {
   const readme = readFileSync(`${CHECKOUT}/README.md`, "utf8");
   const [, language, code] = /^```(\w+)\n([\s\S]*?)^```$/m.exec(readme);
   mkdirSync("readme");
-  writeFileSync(`readme/readme.test.${{ js: "js", javascript: "js", mjs: "mjs", ts: "ts", typescript: "ts" }[language]}`, code);
-  writeFileSync("readme/tsconfig.json", JSON.stringify({ compilerOptions: { target: "es2022", module: "nodenext", strict: true, types: ["node", "jest"] } }));
+  writeFileSync(
+    `readme/readme.test.${{ js: "js", javascript: "js", mjs: "mjs", ts: "ts", typescript: "ts" }[language]}`,
+    code,
+  );
+  writeFileSync(
+    "readme/tsconfig.json",
+    JSON.stringify({
+      compilerOptions: { target: "es2022", module: "nodenext", strict: true, types: ["node", "jest"] },
+    }),
+  );
   const config = configFor("readme", { transform: { "\\.ts$": ["ts-jest", { tsconfig: "<rootDir>/tsconfig.json" }] } });
   const { code: exit, output, report } = await jest([...config, "--detectOpenHandles"]);
   assert.equal(exit, 0, output);
@@ -82,7 +90,9 @@ for (const file of readdirSync("failing")) {
 // A server that a test never closes, alone in Jest's own process and among others in workers.
 for (const file of readdirSync("forgotten")) {
   await test(`forgotten/${file} does not keep Jest alive`, async () => {
-    const { code, output } = await jest([...configFor("forgotten"), "--runInBand", `forgotten/${file}`], { timeout: 30_000 });
+    const { code, output } = await jest([...configFor("forgotten"), "--runInBand", `forgotten/${file}`], {
+      timeout: 30_000,
+    });
     assert.equal(code, 0, output);
     assert.doesNotMatch(output, leftovers);
   });

@@ -25,7 +25,9 @@ await test("dist/ has the files of lib/, readable", () => {
   assert.deepEqual(built.sort(), sources.map((name) => `dist/${name.replace(/ts$/, "js")}`).sort());
   for (const name of built) {
     // TypeScript declares all exports in one statement.
-    const lines = readFileSync(join(root, name), "utf8").split("\n").filter((line) => !line.startsWith("exports."));
+    const lines = readFileSync(join(root, name), "utf8")
+      .split("\n")
+      .filter((line) => !line.startsWith("exports."));
     assert.ok(Math.max(...lines.map(({ length }) => length)) < 300, name);
   }
 });
@@ -36,7 +38,8 @@ await test("brings the declarations that its entries reach, no others", () => {
     if (reached.has(name)) return;
     reached.add(name);
     const text = readFileSync(join(root, name), "utf8").replaceAll(/\/\*\*[^]*?\*\//g, "");
-    for (const [, to] of text.matchAll(/from "(\.[^"]+)"/g)) reach(posix.join(posix.dirname(name), `${to.replace(/\.js$/, "")}.d.ts`));
+    for (const [, to] of text.matchAll(/from "(\.[^"]+)"/g))
+      reach(posix.join(posix.dirname(name), `${to.replace(/\.js$/, "")}.d.ts`));
   };
   for (const entry of ["index", "testing/index"]) for (const kind of ["d.ts", "d.mts"]) reach(`dist/${entry}.${kind}`);
   assert.deepEqual(files.filter((name) => /\.d\.m?ts$/.test(name)).sort(), [...reached].sort());
@@ -67,7 +70,10 @@ await test("a stack trace names the handler and the functions of the package as 
     });
   `;
   const { output } = await run(process.execPath, ["--eval", program]);
-  const frames = [...output.matchAll(/^ +at (?:async )?(?:new )?(\S+) \((.*)\)$/gm)].map(([, name, where]) => [name.split(".").pop(), where]);
+  const frames = [...output.matchAll(/^ +at (?:async )?(?:new )?(\S+) \((.*)\)$/gm)].map(([, name, where]) => [
+    name.split(".").pop(),
+    where,
+  ]);
   assert.equal(frames[0][0], "brokenHandler", output);
   const ours = frames.filter(([, where]) => where.includes("/asynchttpserver/dist/"));
   assert.ok(ours.length > 2, output);
@@ -78,14 +84,20 @@ await test("a git dependency builds itself", async () => {
   const clone = `${process.cwd()}/clone`;
   await succeed("git", ["init", "--quiet", clone]);
   const tracked = await succeed("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: CHECKOUT });
-  for (const name of tracked.trim().split("\n")) if (existsSync(`${CHECKOUT}/${name}`)) cpSync(`${CHECKOUT}/${name}`, `${clone}/${name}`);
+  for (const name of tracked.trim().split("\n"))
+    if (existsSync(`${CHECKOUT}/${name}`)) cpSync(`${CHECKOUT}/${name}`, `${clone}/${name}`);
   const identity = ["-c", "user.name=CI", "-c", "user.email=ci@localhost"];
   await succeed("git", ["add", "--all"], { cwd: clone });
   await succeed("git", [...identity, "commit", "--quiet", "--message", "clone"], { cwd: clone });
   mkdirSync("git");
   writeFileSync("git/package.json", "{}");
   await succeed("npm", ["install", "--allow-git=all", `git+file://${clone}`], { cwd: "git" });
-  assert.match(await succeed(process.execPath, ["--print", 'typeof require("asynchttpserver").newAsyncHttpServer'], { cwd: "git" }), /^function/);
+  assert.match(
+    await succeed(process.execPath, ["--print", 'typeof require("asynchttpserver").newAsyncHttpServer'], {
+      cwd: "git",
+    }),
+    /^function/,
+  );
 });
 
 await test("installs no other package and runs no script on the user's machine", () => {
@@ -200,7 +212,15 @@ for (const { name, bin } of nodes) {
         writeFileSync(`jest/${i}-${j}.test.js`, program);
       }
     }
-    const args = ["node_modules/jest/bin/jest.js", "--config", "jest.config.json", "--runInBand", "--json", "--outputFile", "jest.json"];
+    const args = [
+      "node_modules/jest/bin/jest.js",
+      "--config",
+      "jest.config.json",
+      "--runInBand",
+      "--json",
+      "--outputFile",
+      "jest.json",
+    ];
     await succeed(bin, args);
     const times = new Map(packages.map((each) => [each, []]));
     for (const { name: file, assertionResults } of JSON.parse(readFileSync("jest.json", "utf8")).testResults) {

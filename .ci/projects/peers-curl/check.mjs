@@ -44,7 +44,10 @@ async function tunnel(request) {
   const { hostname, port } = request.url;
   if (hostname !== "127.0.0.1") return request.respond(403, "not there");
   const upstream = connect(Number(port), hostname);
-  const failed = await once(upstream, "connect").then(() => undefined, (error) => error);
+  const failed = await once(upstream, "connect").then(
+    () => undefined,
+    (error) => error,
+  );
   if (failed !== undefined) return request.respond(502, failed.code);
   await request.respond(200);
   upstream.write(request.head);
@@ -85,7 +88,11 @@ await test("curl --unix-socket", async () => {
   const server = newAsyncHttpServer();
   await server.listen(0, "./app.sock");
   void server.serve(tell);
-  assert.deepEqual(await curl("--unix-socket", "app.sock", "http://localhost/u"), { code: 0, status: 200, text: `GET /u 0 ${empty}` });
+  assert.deepEqual(await curl("--unix-socket", "app.sock", "http://localhost/u"), {
+    code: 0,
+    status: 200,
+    text: `GET /u 0 ${empty}`,
+  });
   await server.close();
   assert.equal((await curl("--unix-socket", "app.sock", "http://localhost/u")).code, 7);
 });
@@ -126,7 +133,14 @@ await test("curl -x: two requests through one tunnel", async () => {
 
 await test("curl -x: a proxy that is HTTPS itself", async () => {
   const secureProxy = await start(tunnel, { tls: testCertificate });
-  const { code, text } = await curl("-x", secureProxy.url, "--proxy-cacert", "cert.pem", "--proxytunnel", `${plain.url}/t`);
+  const { code, text } = await curl(
+    "-x",
+    secureProxy.url,
+    "--proxy-cacert",
+    "cert.pem",
+    "--proxytunnel",
+    `${plain.url}/t`,
+  );
   assert.deepEqual([code, text], [0, `GET /t 0 ${empty}`]);
 });
 

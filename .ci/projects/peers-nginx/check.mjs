@@ -108,7 +108,8 @@ await test("nginx: a request comes through, on either process", async () => {
 
 await test("nginx: connections to the upstream are kept", async () => {
   const before = await apps[0].connections();
-  for (let i = 0; i < 200; i++) assert.equal((await ask(nginx.url, { method: i % 2 ? "POST" : "GET" })).told.headers.connection, undefined);
+  for (let i = 0; i < 200; i++)
+    assert.equal((await ask(nginx.url, { method: i % 2 ? "POST" : "GET" })).told.headers.connection, undefined);
   // Two workers, and now and then two requests at once.
   assert.ok((await apps[0].connections()) - before <= 4);
 });
@@ -120,17 +121,26 @@ await test("nginx: X-Forwarded-For ends with the client's address, behind what t
   assert.equal(told.peer, "127.0.0.1");
 });
 
-for (const [path, how] of [["/", "stored first"], ["/upload/", "passed on as they arrive"]]) {
+for (const [path, how] of [
+  ["/", "stored first"],
+  ["/upload/", "passed on as they arrive"],
+]) {
   await test(`nginx: uploads that are ${how}: maxBody bytes arrive`, async () => {
     const { status, told } = await ask(nginx.url + path, { method: "POST", body: Buffer.alloc(1_000_000) });
     assert.deepEqual([status, told.bytes], [200, 1_000_000]);
   });
 
-  for (const [framing, headers] of [["Content-Length", {}], ["chunks", { "Transfer-Encoding": "chunked" }]]) {
+  for (const [framing, headers] of [
+    ["Content-Length", {}],
+    ["chunks", { "Transfer-Encoding": "chunked" }],
+  ]) {
     await test(`nginx: uploads that are ${how}, by ${framing}: the client sees 413 for more`, async () => {
       for (const size of [1_000_001, 20_000_000]) {
-        const answers = Array.from({ length: 5 }, () => ask(nginx.url + path, { method: "POST", body: Buffer.alloc(size), headers }));
-        for (const { status, told } of await Promise.all(answers)) assert.deepEqual([status, told], [413, "413 Request Entity Too Large"]);
+        const answers = Array.from({ length: 5 }, () =>
+          ask(nginx.url + path, { method: "POST", body: Buffer.alloc(size), headers }),
+        );
+        for (const { status, told } of await Promise.all(answers))
+          assert.deepEqual([status, told], [413, "413 Request Entity Too Large"]);
       }
     });
   }
@@ -172,7 +182,9 @@ await test("nginx: Unix sockets as the upstream, 413 too", async () => {
   const paths = servers.map((_, i) => `${process.cwd()}/app${i}.sock`);
   for (const [i, server] of servers.entries()) {
     await server.listen(0, paths[i]);
-    void server.serve((request) => request.respond(200, JSON.stringify({ path: paths[i], bytes: request.rawBody.length })));
+    void server.serve((request) =>
+      request.respond(200, JSON.stringify({ path: paths[i], bytes: request.rawBody.length })),
+    );
   }
   const other = await Nginx.start("unix", paths);
   const seen = new Set();
@@ -214,7 +226,10 @@ await test("restart one by one, each taken out of nginx first: no request of any
 await test("nginx has nothing to complain about but the processes that were restarted", async () => {
   const lines = nginx.errorLog.split("\n").filter((line) => /\[(?:error|crit|alert|emerg)\]/.test(line));
   const restarted = /connect\(\) failed \(111|prematurely closed|recv\(\) failed \(104|Broken pipe|Connection reset/;
-  assert.deepEqual(lines.filter((line) => !restarted.test(line)), []);
+  assert.deepEqual(
+    lines.filter((line) => !restarted.test(line)),
+    [],
+  );
 });
 
 await nginx.stop();

@@ -41,7 +41,10 @@ await test("npm start says Hello World to curl, and Ctrl-C ends it", async () =>
 
     const second = await run("npm", ["start", "--silent"], { cwd: clone });
     assert.equal(second.code, 1, second.output);
-    const complaints = second.output.trim().split("\n").filter((line) => !line.startsWith("npm "));
+    const complaints = second.output
+      .trim()
+      .split("\n")
+      .filter((line) => !line.startsWith("npm "));
     assert.equal(complaints.length, 1, second.output);
     assert.match(complaints[0], /port 8080 is in use/);
   } finally {

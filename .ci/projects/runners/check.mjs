@@ -34,7 +34,18 @@ const jest = (transform) => ({
   config: ["jest.config.json", { rootDir: ".", transform }],
   command: ["jest/bin/jest.js", "--ci"],
 });
-const typescript = ["tsconfig.json", { compilerOptions: { target: "es2022", module: "nodenext", esModuleInterop: true, strict: true, types: ["node", "jest"] } }];
+const typescript = [
+  "tsconfig.json",
+  {
+    compilerOptions: {
+      target: "es2022",
+      module: "nodenext",
+      esModuleInterop: true,
+      strict: true,
+      types: ["node", "jest"],
+    },
+  },
+];
 const presets = [["@babel/preset-env", { targets: { node: "20" } }], "@babel/preset-typescript"];
 
 const runners = {
@@ -44,17 +55,35 @@ const runners = {
   "Jest, SWC": jest({ "\\.ts$": ["@swc/jest", {}] }),
   Vitest: { file: "login.test.ts", imports: 'import { test } from "vitest";', command: ["vitest/vitest.mjs", "run"] },
   "node:test, ES module": { file: "login.test.mjs", imports: 'import { test } from "node:test";', command: ["--test"] },
-  "node:test, CommonJS": { file: "login.test.cjs", imports: 'import { test } from "node:test";', write: common, command: ["--test"] },
-  "Mocha, ES module": { file: "login.test.mjs", imports: 'import { it as test } from "mocha";', command: ["mocha/bin/mocha.js"] },
-  "Mocha, CommonJS": { file: "login.test.cjs", imports: "const test = it;", write: common, command: ["mocha/bin/mocha.js"] },
+  "node:test, CommonJS": {
+    file: "login.test.cjs",
+    imports: 'import { test } from "node:test";',
+    write: common,
+    command: ["--test"],
+  },
+  "Mocha, ES module": {
+    file: "login.test.mjs",
+    imports: 'import { it as test } from "mocha";',
+    command: ["mocha/bin/mocha.js"],
+  },
+  "Mocha, CommonJS": {
+    file: "login.test.cjs",
+    imports: "const test = it;",
+    write: common,
+    command: ["mocha/bin/mocha.js"],
+  },
 };
 
 for (const [name, { file, imports = "", write = (code) => code, config, extra, command }] of Object.entries(runners)) {
-  for (const [path, fails] of [["/login", false], ["/logout", true]]) {
+  for (const [path, fails] of [
+    ["/login", false],
+    ["/logout", true],
+  ]) {
     await test(`${name}: ${fails ? "a test that fails" : "a test that passes"}`, async () => {
       const folder = `${name} ${fails}`.replaceAll(/\W+/g, "-");
       mkdirSync(folder);
-      for (const [to, content] of [config, extra].filter(Boolean)) writeFileSync(`${folder}/${to}`, JSON.stringify(content));
+      for (const [to, content] of [config, extra].filter(Boolean))
+        writeFileSync(`${folder}/${to}`, JSON.stringify(content));
       writeFileSync(`${folder}/${file}`, write(suite(imports, path)));
       const [program, ...args] = command;
       const start = program.startsWith("-") ? [program] : [`../node_modules/${program}`];
