@@ -1,5 +1,6 @@
 // What the throw-away projects share: where things are, and how to run a program.
 import { execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync } from "node:fs";
 
 /** The packed tarball, and the checkout that it was packed from. */
 export const { TARBALL, CHECKOUT } = process.env;
@@ -48,4 +49,11 @@ export async function succeed(command, args, options) {
   if (code === 0) return output;
   const how = timedOut ? "did not end in time" : `ended with ${signal ?? code}`;
   throw new Error(`${command} ${args.join(" ")} ${how}\n${output}`);
+}
+
+/** Copies what a fresh clone of the checkout would have, with the changes that are not committed. */
+export async function copyCheckout(to) {
+  const listed = await succeed("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: CHECKOUT });
+  const names = listed.trim().split("\n");
+  for (const name of names) if (existsSync(`${CHECKOUT}/${name}`)) cpSync(`${CHECKOUT}/${name}`, `${to}/${name}`);
 }

@@ -1,9 +1,9 @@
 // The installed package itself: what is in it, and that it loads alike from CommonJS and from ES modules.
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { test } from "node:test";
-import { CHECKOUT, nodes, run, succeed } from "../harness.mjs";
+import { CHECKOUT, copyCheckout, nodes, run, succeed } from "../harness.mjs";
 
 const root = join(process.cwd(), "node_modules/asynchttpserver");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -83,9 +83,7 @@ await test("a stack trace names the handler and the functions of the package as 
 await test("a git dependency builds itself", async () => {
   const clone = `${process.cwd()}/clone`;
   await succeed("git", ["init", "--quiet", clone]);
-  const tracked = await succeed("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: CHECKOUT });
-  for (const name of tracked.trim().split("\n"))
-    if (existsSync(`${CHECKOUT}/${name}`)) cpSync(`${CHECKOUT}/${name}`, `${clone}/${name}`);
+  await copyCheckout(clone);
   const identity = ["-c", "user.name=CI", "-c", "user.email=ci@localhost"];
   await succeed("git", ["add", "--all"], { cwd: clone });
   await succeed("git", [...identity, "commit", "--quiet", "--message", "clone"], { cwd: clone });

@@ -2,13 +2,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { CHECKOUT, run, succeed } from "../harness.mjs";
+import { CHECKOUT, copyCheckout, run, succeed } from "../harness.mjs";
 
 const clone = `${process.cwd()}/clone`;
-const files = await succeed("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: CHECKOUT });
-for (const name of files.trim().split("\n")) cpSync(`${CHECKOUT}/${name}`, `${clone}/${name}`);
+await copyCheckout(clone);
 
 /** Starts the server as a terminal would, in a process group of its own, and waits for the line that names its URL. */
 async function start() {
