@@ -3,11 +3,11 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Response as UndiciResponse } from "undici";
 import { newHttpHeaders, type Request } from "../lib/index";
-import { headerValues, RawClient, type RawReply } from "./helpers/raw-client";
+import { headerValues, RawClient, type RawResponse } from "./helpers/raw-client";
 import { get, rejectionOf, startServer, startServing } from "./helpers/servers";
 
 /** What is on the wire of one response. */
-async function answered(answer: (request: Request) => Promise<void>, method = "GET"): Promise<RawReply> {
+async function answered(answer: (request: Request) => Promise<void>, method = "GET"): Promise<RawResponse> {
   const server = await startServing(answer);
   const client = await RawClient.connect(server, [method]);
   await client.send(get("/x").replace("GET", method));
@@ -203,7 +203,7 @@ describe("respond with a fetch Response", () => {
     async function viaProxy(
       origin: (request: import("node:http").IncomingMessage, response: import("node:http").ServerResponse) => void,
       method = "GET",
-    ): Promise<RawReply> {
+    ): Promise<RawResponse> {
       const upstream = createServer(origin);
       await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
       const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/`;

@@ -189,6 +189,8 @@ export function statusOfParseError(error: ParseError, limits: Limits, isFirst: b
       return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ \S+ HTTP\/1\.[01]\r/.test(brokenLine(error)) ? 501 : 400;
     case "HPE_INVALID_VERSION":
       return / HTTP\/[0-9]\.[0-9]\r?$/.test(brokenLine(error)) ? 505 : 400;
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return 413;
     case "HPE_INVALID_CONTENT_LENGTH":
       return error.reason === "Content-Length overflow" ? 413 : 400;
     default:
