@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { URLSearchParams } from "node:url";
 import { about, shown, withCode } from "./errors";
-import { takeResponse } from "./http/fetch-response";
+import { isResponse, takeResponse } from "./http/fetch-response";
 import type { HttpCode } from "./http/status";
 import { HttpHeaders, type HeadersInit } from "./http/headers";
 import type { HttpMethod } from "./http/method";
@@ -140,7 +140,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return Request.#self(this).#exchange.body.expose();
+    return Request.#self(this).#exchange.body.stream;
   }
 
   /**
@@ -330,7 +330,7 @@ export class Request {
   respond(code: HttpCode, content?: Content, headers?: HeadersInit): Promise<void>;
   respond(first: HttpCode | Response, content: Content = "", headers?: HeadersInit): Promise<void> {
     try {
-      if (typeof first !== "object") return this.#exchange.watch(this.#exchange.respond(first, content, headers));
+      if (!isResponse(first)) return this.#exchange.watch(this.#exchange.respond(first, content, headers));
       const response = takeResponse(first);
       return this.#exchange.watch(
         this.#exchange.respond(response.code, response.content, response.headers, response.reason),

@@ -4,7 +4,6 @@ import { withCode, type Caller } from "../errors";
 import type { Exchange } from "../wire/exchange";
 import { invalid, type WaitOptions } from "../options";
 import { requestOf, type Request } from "../request";
-import type { Report } from "./callbacks";
 import { summary } from "./show-error";
 import { clearTimeout, setTimeout } from "../timers";
 

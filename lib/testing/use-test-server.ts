@@ -5,7 +5,9 @@ import { startTestServer, TestServer } from "./test-server";
 
 /** The functions of a test runner that run something before and after each test. */
 export interface TestHooks {
+  /** Runs a function before each test, and waits for it. */
   beforeEach(run: () => Promise<void>): unknown;
+  /** Runs a function after each test, failed ones too, and waits for it. */
   afterEach(run: () => Promise<void>): unknown;
 }
 
@@ -34,9 +36,8 @@ export interface UseTestServerOptions extends AsyncHttpServerOptions {
  * @example
  * import { useTestServer } from "asynchttpserver/testing";
  * import assert from "node:assert";
- * import { afterEach, beforeEach, test } from "node:test";
  *
- * const server = useTestServer({ hooks: { beforeEach, afterEach } });
+ * const server = useTestServer();
  *
  * test("the client logs in", async () => {
  *   const reply = fetch(`${server.url}/login`, { method: "POST", body: "ann" });
