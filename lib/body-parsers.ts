@@ -1,6 +1,6 @@
-import { URLSearchParams } from "node:url";
-import { runInThisContext } from "node:vm";
+import type { URLSearchParams } from "node:url";
 import { withCode } from "./errors";
+import { url, vm } from "./node";
 import type { Request } from "./request";
 
 /** How much of a body an error shows, in characters. */
@@ -9,7 +9,7 @@ const SHOWN = 60;
 const URLENCODED = "application/x-www-form-urlencoded";
 const MULTIPART = "multipart/form-data";
 
-/** @throws SyntaxError `ERR_BODY_NOT_JSON` */
+/** @throws SyntaxError `ERR_BODY_NOT_JSON` @internal */
 export function parseJson(request: Request): unknown {
   const { body } = request;
   try {
@@ -22,19 +22,19 @@ export function parseJson(request: Request): unknown {
   }
 }
 
-/** @throws TypeError `ERR_BODY_NOT_FORM` */
+/** @throws TypeError `ERR_BODY_NOT_FORM` @internal */
 export function parseForm(request: Request): URLSearchParams {
   if (request.rawBody.length > 0) checkForm(request, [URLENCODED]);
-  return new URLSearchParams(request.body);
+  return new url.URLSearchParams(request.body);
 }
 
-/** @throws TypeError `ERR_BODY_NOT_FORM` */
+/** @throws TypeError `ERR_BODY_NOT_FORM` @internal */
 export async function parseFormData(request: Request): Promise<FormData> {
   const { rawBody, headers } = request;
   if (rawBody.length > 0) checkForm(request, [MULTIPART, URLENCODED]);
   const contentType = headers.getOrDefault("content-type", URLENCODED);
   // Node's own, also where a test environment has none or another one.
-  const NodeResponse = runInThisContext("Response") as typeof Response;
+  const NodeResponse = vm.runInThisContext("Response") as typeof Response;
   try {
     if (!isType(contentType, MULTIPART)) return await new NodeResponse(rawBody, { headers: { "content-type": URLENCODED } }).formData();
     const boundary = `----asynchttpserver${String(Math.random()).slice(2)}`;

@@ -1,7 +1,7 @@
 import { withCode } from "../errors";
 import { HttpHeaders } from "./headers";
 
-/** A fetch `Response` in the parts of which a response is made. */
+/** A fetch `Response` in the parts of which a response is made. @internal */
 export interface ResponseParts {
   readonly code: number;
   /** The reason phrase, or `undefined` for that of the status. */
@@ -17,7 +17,7 @@ const DECODED = ["gzip", "x-gzip", "deflate", "br"];
 // Since undici 7, which is in Node 24.
 if (Number(process.versions.undici?.split(".")[0]) >= 7) DECODED.push("zstd");
 
-/** Is this a fetch `Response`? Told by what it has: a test environment or undici may have a class of its own. */
+/** Is this a fetch `Response`? Told by what it has: a test environment or undici may have a class of its own. @internal */
 export function isResponse(value: unknown): value is Response {
   const { status, headers } = (value ?? {}) as Partial<Response>;
   return typeof status === "number" && typeof headers?.[Symbol.iterator] === "function";
@@ -27,6 +27,8 @@ export function isResponse(value: unknown): value is Response {
  * Takes a fetch `Response` apart.
  *
  * @throws TypeError `ERR_INVALID_ARGUMENT` for one that cannot be sent
+ *
+ * @internal
  */
 export function takeResponse(response: Response): ResponseParts {
   const { status: code, statusText, body, bodyUsed } = response;

@@ -1,5 +1,5 @@
-import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
+import { asyncHooks } from "../node";
 import { setImmediate } from "../timers";
 import type { Exchange } from "./exchange";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
@@ -54,7 +54,7 @@ export class Connection {
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
-  readonly #context = new AsyncResource("HTTPCONNECTION");
+  readonly #context = new asyncHooks.AsyncResource("HTTPCONNECTION");
 
   constructor(socket: Socket, acceptor: Acceptor) {
     this.socket = socket;

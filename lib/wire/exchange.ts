@@ -1,10 +1,11 @@
-import { AsyncResource } from "node:async_hooks";
+import type { AsyncResource } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
 import { codeToString, reasonPhrase } from "../http/status";
+import { asyncHooks } from "../node";
 import type { Connection } from "./connection";
 import { reset } from "./lingering-close";
 import { RequestBody, type BodyOptions } from "./request-body";
@@ -115,7 +116,7 @@ export class Exchange implements Linked<Exchange> {
    * To be called in the turn of that event.
    */
   keepContext(): void {
-    this.#context ??= new AsyncResource("HTTPREQUEST");
+    this.#context ??= new asyncHooks.AsyncResource("HTTPREQUEST");
   }
 
   /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */

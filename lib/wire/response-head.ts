@@ -1,6 +1,6 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import { codeToString, reasonPhrase } from "../http/status";
 import { flattenHeaders, type HeadersInit } from "../http/headers";
+import { http } from "../node";
 import { invalidHeader, shown, withCode } from "../errors";
 import { asksToClose, elementsOf } from "./request-head";
 
@@ -124,8 +124,8 @@ export function cannotBeSent(cause: unknown): TypeError {
 
 function checkField(name: string, value: string): void {
   try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+    http.validateHeaderName(name);
+    http.validateHeaderValue(name, value);
   } catch (error) {
     throw cannotBeSent(error);
   }
