@@ -147,10 +147,7 @@ function toPart(name: string, nodes: readonly ts.Declaration[]): Part {
     .filter((node, _i, { length }) => length === 1 || !("body" in node) || node.body === undefined)
     .map((node) => node.parameters.map((parameter) => parameter.name.getText().replace(/^\{.*\}$/s, "options")));
   const longest = lists.reduce((a, b) => (b.length > a.length ? b : a), []);
-  // Of several forms with a docstring each, the one with the most parameters.
-  const longForm = signatures.find(({ parameters }) => parameters.length === longest.length);
-  const doc = (longForm === undefined ? undefined : docOf(longForm)) ?? docOf(first!);
-  return { name, doc, parameters: longest, needs };
+  return { name, doc: docOf(first!), parameters: [...new Set([...longest, ...lists.flat()])], needs };
 }
 
 const TAGS = ["param", "returns", "throws", "example", "see"];
