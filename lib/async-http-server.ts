@@ -10,6 +10,7 @@ import { endAll, finishWithin, makeDisposable, stopListening } from "./server/sh
 import { Caller, withCode } from "./errors";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, type Clients } from "./wire/node-server";
+import { WatchedPromise } from "./wire/watched-promise";
 import { checkClose, checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
 import { printFailure } from "./server/show-error";
@@ -509,9 +510,11 @@ export class AsyncHttpServer {
     this.#state.become("closed");
     this.#queue.endAll("closed");
     this.#queue.serve(undefined);
+    let cut = false;
+    for (const { exchanges } of this.#clients.connections.values()) cut ||= exchanges.length > 0;
     await endAll(this.#clients, closed, this.#rules?.farewell);
     // What a callback does about the end of its client, or a `respond` that it did not await, is its error still.
-    await afterLook();
+    if (cut || WatchedPromise.doubtful > 0) await afterLook();
     this.#served?.();
     this.#served = undefined;
   }
