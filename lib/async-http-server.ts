@@ -26,6 +26,7 @@ const MOST_LOOKS = 200;
 
 /** Prints requests and responses where NODE_DEBUG names the package. */
 const debug = debuglog("asynchttpserver");
+const debugs = debug.enabled;
 
 /** In what a server for tests differs. @internal */
 export interface TestRules {
@@ -116,7 +117,7 @@ export class AsyncHttpServer {
     const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
     const clients = connectClients(options, bodies, {
       offer: (exchange) => {
-        if (debug.enabled) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
+        if (debugs) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
         this.#traffic.arrived();
         this.arrived(exchange);
         this.#queue.offer(exchange);
@@ -124,7 +125,7 @@ export class AsyncHttpServer {
       wants: (exchange) => this.#queue.wants(exchange),
       withdraw: (exchange) => this.#queue.withdraw(exchange),
       finished: (exchange) => {
-        if (debug.enabled) debug("%s %s: %s", exchange.raw.method, exchange.raw.url, exchange.status || "no response");
+        if (debugs) debug("%s %s: %s", exchange.raw.method, exchange.raw.url, exchange.status || "no response");
         this.#traffic.finished(exchange);
       },
       refused: (status, packet) => {
@@ -418,9 +419,10 @@ export class AsyncHttpServer {
   }
 
   #checkOpen(): void {
-    if (this.node.listening) this.#notice();
     const { now } = this.#state;
     if (now === "listening" || now === "draining") return;
+    // Node's server listens before it says so.
+    if (this.node.listening) return this.#notice();
     if (now === "closed") throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed: it has to listen again first"));
     this.#address();
   }
