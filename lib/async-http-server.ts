@@ -38,7 +38,7 @@ export interface TestRules {
   readonly farewell: { readonly status: number; readonly text: string };
 }
 
-/** Milliseconds between two looks at the descriptors while they are short. */
+/** Milliseconds between two checks of the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;
 
 /**
@@ -320,8 +320,7 @@ export class AsyncHttpServer {
     if (this.#served !== undefined) {
       throw withCode("ERR_ALREADY_SERVING", new Error("the server is served already: close it first"));
     }
-    let settle = ignore;
-    const closed = new Promise<void>((resolve) => (this.#served = settle = resolve));
+    const closed = new Promise<void>((resolve) => (this.#served = resolve));
     try {
       if (typeof first !== "function") await this.listen(first, address);
       this.#checkOpen();
@@ -331,7 +330,7 @@ export class AsyncHttpServer {
     }
     const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#reportToServer);
     if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
-    else void this.#serveWithin(assumedDescriptorsPerRequest, run, settle);
+    else this.#queue.serve(run, this.#gateOf(assumedDescriptorsPerRequest));
     return closed;
   }
 
@@ -485,12 +484,20 @@ export class AsyncHttpServer {
     else this.#errors.keep(error, requestLine(exchange));
   }
 
-  /** @param settle tells this `serve` from a later one, for a loop that sleeps while the server is closed and listens again */
-  async #serveWithin(assumedDescriptors: number, run: (exchange: Exchange) => void, settle: () => void): Promise<void> {
-    while (this.#state.now !== "closed" && this.#served === settle) {
-      if (this.shouldAcceptRequest(assumedDescriptors)) await this.#accept(false, undefined, run, undefined).catch(ignore);
-      else await new Promise((resolve) => setTimeout(resolve, DESCRIPTORS_PAUSE));
-    }
+  /** Says whether there are descriptors for one more request; if not, the queue is asked again in a while. */
+  #gateOf(assumedDescriptors: number): () => boolean {
+    let asksAgain = false;
+    return () => {
+      if (this.shouldAcceptRequest(assumedDescriptors)) return true;
+      if (!asksAgain) {
+        asksAgain = true;
+        setTimeout(() => {
+          asksAgain = false;
+          this.#queue.resume();
+        }, DESCRIPTORS_PAUSE);
+      }
+      return false;
+    };
   }
 
   async #end(grace: number): Promise<void> {
