@@ -132,6 +132,7 @@ describe("formData", () => {
       ["a", "--x\r\nContent-Disposition: form-data; name=z\r\n\r\n"],
       ["f", "s.txt", "text/plain", "Content-Disposition: form-data; name=y; filename*=utf-8''y"],
     ]],
+    ["a boundary that is a part of a content", "b", "boundary=b", [[`Content-Disposition: ${file}`, "abc b --b"]], [["f", "s.txt", expect.any(String), "abc b --b"]]],
     ["letters of any case", "b", "boundary=b", [["content-disposition: Form-Data; NAME=\"a\"", "x"]], [["a", "x"]]],
     ["nothing in a part", "b", "boundary=b", [[`Content-Disposition: ${part}`, ""]], [["a", ""]]],
   ])("%s", async (_what, boundary, contentType, parts, entries) => {

@@ -51,10 +51,8 @@ describe("a failing matcher shows method, target, body and status of a request",
 
   test("console.log and JSON.stringify too", async () => {
     const request = await arrived();
-    expect(inspect([request])).toBe(
-      "[\n  Request { reqMethod: 'PUT', url: '/surprise-42', body: 'body-44', status: 204 }\n]",
-    );
-    expect(inspect({ a: { b: { c: request } } })).toContain("[Request]");
+    expect(inspect([request])).toBe("[ Request PUT /surprise-42 { body: 'body-44', status: 204 } ]");
+    expect(inspect({ a: { b: { c: request } } })).toContain("[Request PUT /surprise-42]");
     expect(JSON.stringify(request)).toBe('{"reqMethod":"PUT","url":"/surprise-42","body":"body-44","status":204}');
   });
 

@@ -319,7 +319,7 @@ describe("raw", () => {
 
 test("console.log shows the request line, not the server's insides", async () => {
   const request = await acceptBody("secret");
-  expect(inspect(request)).toBe("Request { reqMethod: 'POST', url: '/form', body: 'secret', status: 0 }");
+  expect(inspect(request)).toBe("Request POST /form { body: 'secret', status: 0 }");
 });
 
 test("a request that is kept keeps its fields after the response and the end of the connection", async () => {

@@ -1,6 +1,5 @@
 import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
-import { debuglog } from "node:util";
 import { AcceptQueue } from "./server/accept-queue";
 import { bind, listenOptions, urlOf } from "./server/listen";
 import { CallbackErrors } from "./server/callback-errors";
@@ -8,6 +7,7 @@ import { Callbacks, type Report, type RequestCallback } from "./server/callbacks
 import { Descriptors } from "./server/file-descriptors";
 import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
 import { Caller, withCode } from "./errors";
+import { util } from "./node";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, type Clients } from "./wire/node-server";
 import { WatchedPromise } from "./wire/watched-promise";
@@ -25,7 +25,7 @@ const QUIET_LOOKS = 3;
 const MOST_LOOKS = 200;
 
 /** Prints requests and responses where NODE_DEBUG names the package. */
-const debug = debuglog("asynchttpserver");
+const debug = util.debuglog("asynchttpserver");
 const debugs = debug.enabled;
 
 /** In what a server for tests differs. @internal */
@@ -276,6 +276,13 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.acceptRequest`
    */
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
+  /**
+   * Waits for the next request and returns it; several waits are served first come, first served.
+   *
+   * A wait that is rejected loses no request: the next one gets it.
+   *
+   * @param wait `timeout` in milliseconds, `signal`, `where`, `while`
+   */
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
     if (typeof first !== "function") return this.#acceptFor(false, first, (exchange) => accept(exchange, this.#reportToLoop));
@@ -308,6 +315,7 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.serve`
    */
   serve(port: number, callback: RequestCallback, address?: string, assumedDescriptorsPerRequest?: number): Promise<void>;
+  /** Hands every request to the handler, on a server that listens already; settles when the server is closed. */
   serve(callback: RequestCallback): Promise<void>;
   async serve(
     first: number | RequestCallback,

@@ -1,6 +1,6 @@
-import { URLSearchParams } from "node:url";
-import { runInThisContext } from "node:vm";
+import type { URLSearchParams } from "node:url";
 import { withCode } from "./errors";
+import { url, vm } from "./node";
 import type { Request } from "./request";
 
 /** How much of a body an error shows, in characters. */
@@ -9,7 +9,7 @@ const SHOWN = 60;
 const URLENCODED = "application/x-www-form-urlencoded";
 const MULTIPART = "multipart/form-data";
 
-/** @throws SyntaxError `ERR_BODY_NOT_JSON` */
+/** @throws SyntaxError `ERR_BODY_NOT_JSON` @internal */
 export function parseJson(request: Request): unknown {
   const { body } = request;
   try {
@@ -22,22 +22,24 @@ export function parseJson(request: Request): unknown {
   }
 }
 
-/** @throws TypeError `ERR_BODY_NOT_FORM` */
+/** @throws TypeError `ERR_BODY_NOT_FORM` @internal */
 export function parseForm(request: Request): URLSearchParams {
   if (request.rawBody.length > 0) checkForm(request, [URLENCODED]);
-  return new URLSearchParams(request.body);
+  return new url.URLSearchParams(request.body);
 }
 
-/** @throws TypeError `ERR_BODY_NOT_FORM` */
+/** @throws TypeError `ERR_BODY_NOT_FORM` @internal */
 export async function parseFormData(request: Request): Promise<FormData> {
   const { rawBody, headers } = request;
   if (rawBody.length > 0) checkForm(request, [MULTIPART, URLENCODED]);
   const contentType = headers.getOrDefault("content-type", URLENCODED);
   // Node's own, also where a test environment has none or another one.
-  const NodeResponse = runInThisContext("Response") as typeof Response;
+  const NodeResponse = vm.runInThisContext("Response") as typeof Response;
   try {
-    const body = isType(contentType, MULTIPART) ? plainParts(rawBody, contentType) : rawBody;
-    return await new NodeResponse(body, { headers: { "content-type": contentType } }).formData();
+    if (!isType(contentType, MULTIPART)) return await new NodeResponse(rawBody, { headers: { "content-type": URLENCODED } }).formData();
+    const boundary = `----asynchttpserver${String(Math.random()).slice(2)}`;
+    const body = plainParts(rawBody, parameterOf(contentType, "boundary") ?? "", boundary);
+    return await new NodeResponse(body, { headers: { "content-type": `${MULTIPART}; boundary=${boundary}` } }).formData();
   } catch (cause) {
     throw notForm(request, `it cannot be parsed as ${JSON.stringify(contentType)}`, cause);
   }
@@ -106,21 +108,21 @@ function parametersOf(text: string): [name: string, value: string][] {
 /**
  * Writes a multipart body as browsers do: each part's Content-Disposition with quotes, nothing around the parts.
  *
- * Up to Node 22 its parser knows no other: .NET, among others, leaves the quotes away and adds a `filename*`.
+ * Up to Node 22 its parser knows no other: .NET, among others, leaves the quotes away and adds a `filename*`. All
+ * versions mistake a boundary within a content for a delimiter, though there are no dashes in front: hence a long one.
  */
-function plainParts(body: Buffer, contentType: string): Buffer {
-  const delimiter = `--${parameterOf(contentType, "boundary") ?? ""}`;
-  const pattern = new RegExp(`(?:^|\\r\\n)${delimiter.replace(/[^0-9A-Za-z]/g, "\\$&")}`);
+function plainParts(body: Buffer, boundary: string, longBoundary: string): Buffer {
+  const delimiter = new RegExp(`(?:^|\\r\\n)--${boundary.replace(/[^0-9A-Za-z]/g, "\\$&")}`);
   let plain = "";
   // RFC 2046 5.1.1: what stands before the first delimiter and behind the last is ignored, as is padding behind each.
-  for (const part of body.toString("latin1").split(pattern).slice(1)) {
+  for (const part of body.toString("latin1").split(delimiter).slice(1)) {
     if (part.startsWith("--")) {
-      plain += `${delimiter}--\r\n`;
+      plain += `--${longBoundary}--\r\n`;
       break;
     }
     const end = part.indexOf("\r\n\r\n");
     const head = part.slice(0, end).replace(/^[ \t]+/, "").replace(/^content-disposition:(.*)$/im, plainDisposition);
-    plain += `${delimiter}${head}${part.slice(end)}\r\n`;
+    plain += `--${longBoundary}${head}${part.slice(end)}\r\n`;
   }
   return Buffer.from(plain, "latin1");
 }

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { URLSearchParams } from "node:url";
 import { about, shown, withCode } from "./errors";
-import { takeResponse } from "./http/fetch-response";
+import { isResponse, takeResponse } from "./http/fetch-response";
 import type { HttpCode } from "./http/status";
 import { HttpHeaders, type HeadersInit } from "./http/headers";
 import type { HttpMethod } from "./http/method";
@@ -18,7 +18,7 @@ import type { Content } from "./wire/response-body";
 const SHOWN = 500;
 
 /** Tells requests apart for a matcher: two of them are never equal, though their fields are getters. */
-const identity = Symbol("request");
+const identity = Symbol("request number");
 let made = 0;
 /** Finds the request of which a matcher has made a copy. */
 const original = Symbol("original");
@@ -140,7 +140,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return Request.#self(this).#exchange.body.expose();
+    return Request.#self(this).#exchange.body.stream;
   }
 
   /**
@@ -330,7 +330,7 @@ export class Request {
   respond(code: HttpCode, content?: Content, headers?: HeadersInit): Promise<void>;
   respond(first: HttpCode | Response, content: Content = "", headers?: HeadersInit): Promise<void> {
     try {
-      if (typeof first !== "object") return this.#exchange.watch(this.#exchange.respond(first, content, headers));
+      if (!isResponse(first)) return this.#exchange.watch(this.#exchange.respond(first, content, headers));
       const response = takeResponse(first);
       return this.#exchange.watch(
         this.#exchange.respond(response.code, response.content, response.headers, response.reason),
@@ -439,7 +439,8 @@ export class Request {
 
   /** What `console.log` shows. @internal */
   [Symbol.for("nodejs.util.inspect.custom")](depth: number, options: object, inspect: (value: object, options: object) => string): string {
-    return depth < 0 ? "[Request]" : `Request ${inspect(this.#summary(), options)}`;
+    const name = `Request ${this.#line()}`;
+    return depth < 0 ? `[${name}]` : `${name} ${inspect({ body: this.#bodyStart(), status: this.status }, options)}`;
   }
 
   #summary(): object {

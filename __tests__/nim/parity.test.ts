@@ -58,8 +58,6 @@ interface Expectation {
   readonly errors?: readonly unknown[];
   /** The case is about a timeout, so these are short. */
   readonly timeouts?: "short";
-  /** The error response has no content, because the parser did not get so far as to tell that it is not to a HEAD. */
-  readonly bare?: true;
   /** A case to keep which is settled in another legal way here, by Node's parser or by choice. */
   readonly otherwise?: true;
 }

@@ -1,7 +1,7 @@
-import { shown, withCode } from "../errors";
+import { withCode } from "../errors";
 import { HttpHeaders } from "./headers";
 
-/** A fetch `Response` in the parts of which a response is made. */
+/** A fetch `Response` in the parts of which a response is made. @internal */
 export interface ResponseParts {
   readonly code: number;
   /** The reason phrase, or `undefined` for that of the status. */
@@ -15,16 +15,20 @@ const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trail
 /** What every fetch of Node has undone by the time its `Response` is there. */
 const DECODED = /^(?:(?:x-)?gzip|deflate|br)(?:[ \t]*,[ \t]*(?:(?:x-)?gzip|deflate|br))*$/i;
 
+/** Is this a fetch `Response`? Told by what it has: a test environment or undici may have a class of its own. @internal */
+export function isResponse(value: unknown): value is Response {
+  const { status, headers } = (value ?? {}) as Partial<Response>;
+  return typeof status === "number" && typeof headers?.[Symbol.iterator] === "function";
+}
+
 /**
- * Takes a fetch `Response` apart. Told by what it has: a test environment or undici may have a class of its own.
+ * Takes a fetch `Response` apart.
  *
- * @throws TypeError `ERR_INVALID_ARGUMENT` for anything else, and for one that cannot be sent
+ * @throws TypeError `ERR_INVALID_ARGUMENT` for one that cannot be sent
+ *
+ * @internal
  */
 export function takeResponse(response: Response): ResponseParts {
-  if (typeof (response as { then?: unknown } | null)?.then === "function") throw invalid(`${shown(response)} was given: await it first`);
-  if (typeof response?.status !== "number" || typeof response.headers?.[Symbol.iterator] !== "function") {
-    throw invalid(`give a status code or a fetch Response first, got ${shown(response)}`);
-  }
   const { status: code, statusText, body, bodyUsed } = response;
   if (code === 0) throw invalid("Response.error() and opaque responses have no status, so they cannot be sent");
   if (bodyUsed || body?.locked === true) {

@@ -41,6 +41,12 @@ const RULES: TestRules = {
  * await server.close();
  */
 export function startTestServer(options: AsyncHttpServerOptions): Promise<TestServer>;
+/**
+ * Starts a server for a test, on a free port of 127.0.0.1; without a handler, its requests wait for `acceptRequest`.
+ *
+ * @param callback is given every request
+ * @param options as for `newAsyncHttpServer`
+ */
 export function startTestServer(callback?: RequestCallback, options?: AsyncHttpServerOptions): Promise<TestServer>;
 export async function startTestServer(
   first?: RequestCallback | AsyncHttpServerOptions,

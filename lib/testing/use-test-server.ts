@@ -48,6 +48,12 @@ export interface UseTestServerOptions extends AsyncHttpServerOptions {
  * });
  */
 export function useTestServer(options: UseTestServerOptions): TestServer;
+/**
+ * Gives every test of a file, or of a `describe`, a server of its own; without a handler, requests wait for `acceptRequest`.
+ *
+ * @param callback is given every request
+ * @param options as for `newAsyncHttpServer`, and `hooks`
+ */
 export function useTestServer(callback?: RequestCallback, options?: UseTestServerOptions): TestServer;
 export function useTestServer(
   first?: RequestCallback | UseTestServerOptions,

@@ -1,5 +1,6 @@
-import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
+import { asyncHooks } from "../node";
+import { setImmediate } from "../timers";
 import type { Exchange } from "./exchange";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
@@ -53,7 +54,7 @@ export class Connection {
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
-  readonly #context = new AsyncResource("HTTPCONNECTION");
+  readonly #context = new asyncHooks.AsyncResource("HTTPCONNECTION");
 
   constructor(socket: Socket, acceptor: Acceptor) {
     this.socket = socket;
@@ -151,8 +152,8 @@ export class Connection {
    */
   silent(): void {
     const current = this.#current;
-    if (current?.body.streamed === true && !current.body.complete) this.fail({ status: 408 }, false);
-    else if (current === undefined || this.socket.writableLength > 0) this.socket.destroy();
+    if (current === undefined || this.socket.writableLength > 0) this.socket.destroy();
+    else if (current.body.streamed && !current.body.complete) this.#bodyStalled(current);
   }
 
   /** The socket is closed. */
@@ -234,8 +235,8 @@ export class Connection {
     this.#become("last-request");
     // The client has a moment left to read its last response; whoever closes the server sees to the end.
     if (this.#state === "lingering") return;
-    if (this.idle) return endIdle(this.socket);
     const current = this.#current;
+    if (this.idle) return current?.body.complete === false ? this.#finishBody(current) : endIdle(this.socket);
     if (farewell !== undefined && current?.dismiss(farewell) === true) {
       this.socket.end();
       // Whoever closes the server sees to the end.
@@ -268,10 +269,11 @@ export class Connection {
     this.watchEnd();
   }
 
-  /** Offers a request whose body is on its way, when the parser has read the packet that brought the head: it may have all. */
+  /** Offers a request when the parser has read the packet that brought its head, which may have the whole body, too. */
   #offerStreamed(exchange: Exchange): void {
     exchange.keepContext();
-    nextTick(() => {
+    // Node runs the ticks of one part of a packet before it reads the next.
+    setImmediate(() => {
       if (exchange === this.#current && exchange.body.ready) this.#offer(exchange);
     });
   }
@@ -348,14 +350,24 @@ export class Connection {
     this.#become("lingering");
     this.#pipeline = undefined;
     this.#resumeReading();
-    finishBody(this.socket, exchange.raw);
+    finishBody(this.socket, exchange);
+  }
+
+  /** Nothing of a streamed body has come for as long as the socket's timeout says, which may be that of sending. */
+  #bodyStalled(exchange: Exchange): void {
+    const limit = this.#acceptor.bodyTimeout();
+    if (this.socket.timeout !== limit || exchange.body.heldBack) return this.#setTimeout(limit);
+    exchange.body.refuse({ status: 408 });
+    this.advance(exchange);
   }
 
   /** A client that the server itself makes wait is not slow, nor is one whose long body keeps coming. */
   #isPatientWith(exchange: Exchange | undefined): boolean {
     if (this.#pause !== undefined || exchange === undefined) return this.#pause !== undefined;
-    if (exchange.body.streamed && !exchange.body.complete) this.#setTimeout(this.#acceptor.bodyTimeout());
-    return exchange.body.heldBack;
+    if (!exchange.body.streamed || exchange.body.complete) return exchange.body.heldBack;
+    // Node measures each request once; from here on the silence counts.
+    this.#setTimeout(this.#acceptor.bodyTimeout());
+    return true;
   }
 
   /** Pauses reading while requests wait behind an unanswered one: TCP holds the client back. */
@@ -389,7 +401,5 @@ function addressOf(socket: Socket): string {
   const address = socket.remoteAddress ?? "";
   return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
 }
-
-const { nextTick } = process;
 
 function ignore(): void {}

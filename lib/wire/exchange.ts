@@ -1,10 +1,11 @@
-import { AsyncResource } from "node:async_hooks";
+import type { AsyncResource } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
 import { codeToString, reasonPhrase } from "../http/status";
+import { asyncHooks } from "../node";
 import type { Connection } from "./connection";
 import { reset } from "./lingering-close";
 import { RequestBody, type BodyOptions } from "./request-body";
@@ -87,7 +88,7 @@ export class Exchange implements Linked<Exchange> {
     return this.#responseState === "starting" || this.#responseState === "head-sent" || this.#responseState === "streaming";
   }
 
-  /** Is the response, by the handler's own header, the last one on its connection? */
+  /** Has the response said that it is the last one on its connection? */
   get closes(): boolean {
     return this.#responseHead?.close === true;
   }
@@ -115,7 +116,7 @@ export class Exchange implements Linked<Exchange> {
    * To be called in the turn of that event.
    */
   keepContext(): void {
-    this.#context ??= new AsyncResource("HTTPREQUEST");
+    this.#context ??= new asyncHooks.AsyncResource("HTTPREQUEST");
   }
 
   /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
@@ -178,6 +179,7 @@ export class Exchange implements Linked<Exchange> {
   /** It is its turn: sends the refusal, where nothing else was sent, and fails what a handler still waits for of the body. */
   sendRefusal(): void {
     if (!this.sendError(this.body.refusal!) && this.begun) this.cut();
+    this.#leave();
     this.body.breakOff();
   }
 
@@ -217,7 +219,11 @@ export class Exchange implements Linked<Exchange> {
 
   /** The client shut its sending side. Most that do are going away; one that only has no more to say gets its response. */
   halfClosed(): void {
-    if (this.#responseState === "ended" || this.#responseState === "switched") return;
+    if (this.#responseState !== "ended" && this.#responseState !== "switched") this.#leave();
+  }
+
+  /** Tells a handler that its response cannot arrive, or most likely will not. */
+  #leave(): void {
     this.#leaving = true;
     this.#abort?.abort();
   }
@@ -365,7 +371,7 @@ export class Exchange implements Linked<Exchange> {
   }
 
   /** @param last is it the last one on its connection? */
-  #writeHead(head: ResponseHead, last = this.#responseState === "none" && !this.body.complete): void {
+  #writeHead(head: ResponseHead, last = !this.body.complete): void {
     const { response } = this;
     // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
     if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
@@ -376,7 +382,7 @@ export class Exchange implements Linked<Exchange> {
     } catch (error) {
       throw cannotBeSent(error);
     }
-    this.#responseHead = head;
+    this.#responseHead = last ? { ...head, close: true } : head;
     this.status = head.code;
   }
 

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
+import type { Exchange } from "./exchange";
 import { afterLook, clearTimeout, setInterval, clearInterval, setTimeout } from "../timers";
 
 /** How long a client may go on sending behind its last response, in milliseconds, so that it gets to read that. */
@@ -10,6 +11,8 @@ const LINGER_BYTES = 256 * 1024 * 1024;
 export const CLOSE_LINGER_TIME = 20;
 /** Milliseconds between two checks of how much has come, where the parser still reads. */
 const CHECK_INTERVAL = 250;
+/** After how many of them a handler is taken not to read on. */
+const STALLED_CHECKS = 4;
 /** Bytes that are with the client as soon as they are sent; more may wait for it to read on. */
 const IN_FLIGHT = 16_384;
 
@@ -36,17 +39,27 @@ export function discardRest(socket: Socket, paused: boolean, time = LINGER_TIME)
 /**
  * Lets the body of a request that was answered early come to its end, which the parser tells; ends the connection then.
  *
- * The parser stays, because a handler may still be reading that body. Node discards what nobody reads.
+ * The parser stays, because a handler may still be reading that body. What nobody reads is discarded.
  */
-export function finishBody(socket: Socket, body: NodeJS.EventEmitter): void {
+export function finishBody(socket: Socket, { raw, body }: Exchange): void {
   socket.end();
   const start = socket.bytesRead;
+  let before = start;
+  let stalled = 0;
   const check = setInterval(() => {
-    if (socket.bytesRead - start > LINGER_BYTES) socket.destroy();
+    if (socket.bytesRead - start > LINGER_BYTES) return void socket.destroy();
+    stalled = body.unread && socket.bytesRead === before ? stalled + 1 : 0;
+    // What a handler leaves lying keeps the client from sending on, and so from reading its response.
+    if (stalled === STALLED_CHECKS) body.discard(true);
+    before = socket.bytesRead;
   }, CHECK_INTERVAL).unref();
-  socket.once("close", () => clearInterval(check));
-  body.once("end", () => socket.destroy());
+  socket.once("close", () => {
+    clearInterval(check);
+    body.disconnect();
+  });
+  raw.once("end", () => socket.destroy());
   destroyAfter(socket, LINGER_TIME);
+  body.discard();
 }
 
 /** Ends an idle connection: as soon as all that has come was read, unless the client is just sending something. */

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import { withCode } from "../errors";
 import { BodyBuffer, emptyBody } from "./body-buffer";
+import { BodyStream, type BodySource } from "./body-stream";
 import type { Exchange } from "./exchange";
 import { bytesStreamed, explainAbort, exposeBody, failBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
 import type { Refusal } from "./response-head";
@@ -8,6 +10,10 @@ import { REQUEST, type RequestState } from "./states";
 
 /** Bytes of a body that are read while nobody waits for requests; then TCP holds the client back. */
 const UNASKED_BODY = 65_536;
+
+/** Why a body cannot be read. */
+const DISCARDED = "the response was sent before it was read, and what was left of it discarded";
+const DESTROYED = "its stream was destroyed";
 
 /** How a server takes bodies. */
 export interface BodyOptions {
@@ -18,7 +24,7 @@ export interface BodyOptions {
 }
 
 /** A request as it arrives: its body, gathered or streamed, and whether the library refuses it. */
-export class RequestBody implements BodySink {
+export class RequestBody implements BodySink, BodySource {
   /** Is the request handed out before this body is whole? */
   readonly streamed: boolean;
   /** The Content-Length, or -1 where only the end tells. */
@@ -35,6 +41,9 @@ export class RequestBody implements BodySink {
   /** What `readBody` has returned, and what settles it. */
   #reading: Promise<Buffer> | undefined = undefined;
   #settle: (() => void) | undefined = undefined;
+  #stream: BodyStream | undefined = undefined;
+  /** Ends the flow of the message into the stream. */
+  #unplug: (() => void) | undefined = undefined;
   /** What a handler that reads the stream is told of a client that disconnected. */
   #failure: Error | undefined = undefined;
 
@@ -45,14 +54,14 @@ export class RequestBody implements BodySink {
     this.#raw = raw;
     this.#maxBody = maxBody;
     this.announced = head.length;
-    this.streamed = stream && head.length !== 0 && head.refusal === 0;
+    this.streamed = stream && head.refusal === 0;
     if (head.refusal !== 0) this.refusal = { status: head.refusal };
     if (head.refusal !== 0) this.#state = "refused";
     else if (head.length === 0) this.#state = "complete";
     else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
-    if (!this.streamed) return receiveBody(raw, this), this;
+    if (!this.streamed || this.#state === "complete") return receiveBody(raw, this), this;
     if (awaitsContinue) onFirstRead(raw, () => this.#continue());
-    explainAbort(raw, (cause) => this.#fail(`the client disconnected before the body of ${exchange} was whole`, cause));
+    explainAbort(raw, (cause) => this.#disconnection(cause));
   }
 
   get state(): RequestState {
@@ -82,7 +91,13 @@ export class RequestBody implements BodySink {
   /** Has the server itself paused the body, because nobody waits for requests, or its handler does not read on? */
   get heldBack(): boolean {
     if (this.complete || this.#state === "refused") return false;
-    return this.streamed || this.#state === "awaiting-continue" || this.length >= UNASKED_BODY;
+    if (this.#state === "awaiting-continue") return true;
+    return this.streamed ? this.#raw.readableLength >= this.#raw.readableHighWaterMark : this.length >= UNASKED_BODY;
+  }
+
+  /** Does something of it lie here that nobody reads? */
+  get unread(): boolean {
+    return this.#raw.readableLength > 0;
   }
 
   /** @throws Error `ERR_BODY_NOT_READ` before a streamed body was gathered */
@@ -131,9 +146,73 @@ export class RequestBody implements BodySink {
     if (this.streamed) failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off, and the client got an error`));
   }
 
+  /** The client disconnected, of which Node tells no message whose response is out. */
+  disconnect(): void {
+    if (!this.complete && !this.#raw.destroyed) failBody(this.#raw, this.#disconnection());
+  }
+
+  /**
+   * The response is out: what still comes of the body is discarded, unless a handler is reading it.
+   *
+   * @param always even then: the handler does not read on
+   */
+  discard(always = false): void {
+    const raw = this.#raw;
+    const isRead = this.#unplug !== undefined || this.#reading !== undefined || (raw.readableDidRead && this.#stream?.begun !== true);
+    if (isRead && !always) return;
+    if (this.#stream?.begun === true) this.#stream.destroy(this.#notReadable(DISCARDED));
+    raw.unpipe();
+    raw.resume();
+  }
+
+  /** The body as a stream for its handler; see `Request.bodyStream`. */
+  get stream(): Readable {
+    return (this.#stream ??= new BodyStream(this));
+  }
+
+  begin(stream: BodyStream): void {
+    const problem = this.#problem();
+    if (problem !== undefined) return void stream.destroy(problem);
+    if (this.#reading !== undefined || this.#state === "complete") {
+      this.gather().then(
+        (whole) => {
+          stream.push(whole);
+          stream.push(null);
+        },
+        (error: Error) => stream.destroy(error),
+      );
+      return;
+    }
+    const raw = this.#raw;
+    const onData = (chunk: Buffer): void => {
+      if (!stream.push(chunk)) raw.pause();
+    };
+    const onEnd = (): unknown => stream.push(null);
+    const onError = (error: Error): unknown => stream.destroy(error);
+    const onClose = (): void => {
+      if (!raw.readableEnded) stream.destroy(this.#notReadable(DESTROYED));
+    };
+    raw.on("data", onData).on("end", onEnd).on("error", onError).on("close", onClose);
+    this.#unplug = () => {
+      this.#unplug = undefined;
+      raw.off("data", onData).off("end", onEnd).off("error", onError).off("close", onClose);
+    };
+  }
+
+  resume(): void {
+    if (this.#unplug !== undefined) this.#raw.resume();
+  }
+
+  stop(): void {
+    if (this.#unplug === undefined) return;
+    this.#unplug();
+    // TCP holds the client back, until the response is out.
+    if (!this.#raw.readableEnded) this.#raw.pause();
+  }
+
   /** The message as a stream, whole for everybody who reads it. */
   expose(): IncomingMessage {
-    if (!this.streamed) exposeBody(this.#raw);
+    exposeBody(this.#raw);
     return this.#raw;
   }
 
@@ -150,11 +229,8 @@ export class RequestBody implements BodySink {
 
   #gather(): Promise<Buffer> {
     const raw = this.#raw;
-    if (raw.destroyed) return Promise.reject(this.#failure ?? this.#notReadable("its stream is destroyed"));
-    if (raw.readableDidRead) return Promise.reject(this.#notReadable("bodyStream was read already"));
-    if (this.#exchange.responseState !== "none" && !raw.complete) {
-      return Promise.reject(this.#notReadable("the response was sent before it came"));
-    }
+    const problem = this.#problem() ?? (raw.readableDidRead ? this.#notReadable("bodyStream was read already") : undefined);
+    if (problem !== undefined) return Promise.reject(problem);
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => {
         raw.removeListener("error", settle);
@@ -169,6 +245,17 @@ export class RequestBody implements BodySink {
     });
   }
 
+  /** Why it cannot be read any more, if that is so. */
+  #problem(): Error | undefined {
+    if (this.#state === "complete") return undefined;
+    if (this.#failure !== undefined) return this.#failure;
+    if (this.#raw.destroyed) return this.#notReadable(DESTROYED);
+    const { responseState } = this.#exchange;
+    // Behind a response the client need not send it, and what it sends is discarded.
+    const late = responseState === "ended" || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
+    return late ? this.#notReadable(DISCARDED) : undefined;
+  }
+
   #tooLong(): void {
     this.refuse({ status: 413 });
     if (!this.streamed) return this.#exchange.connection.advance(this.#exchange);
@@ -179,6 +266,8 @@ export class RequestBody implements BodySink {
   /** Tells a client that waits for it to send the body; never behind a response. */
   #continue(): void {
     if (this.#state !== "awaiting-continue" || this.#exchange.responseState !== "none") return;
+    // It sent the body unasked.
+    if (this.#raw.complete) return;
     this.#become("receiving");
     this.#exchange.response.writeContinue();
   }
@@ -187,6 +276,10 @@ export class RequestBody implements BodySink {
     if (!REQUEST[this.#state].includes(next)) return false;
     this.#state = next;
     return true;
+  }
+
+  #disconnection(cause?: Error): Error {
+    return this.#fail(`the client disconnected before the body of ${this.#exchange} was whole`, cause);
   }
 
   #fail(problem: string, cause?: Error): Error {

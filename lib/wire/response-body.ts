@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
-import { types } from "node:util";
 import { shown, withCode } from "../errors";
+import { util } from "../node";
 import { clearTimeout, setTimeout } from "../timers";
 
 /**
@@ -32,19 +32,21 @@ export type Content =
   | ReadableStream
   | AsyncIterable<string | Uint8Array>;
 
-/** Content in the forms that are left: text, bytes, or a source. */
+/** Content in the forms that are left: text, bytes, or a source. @internal */
 export type Body = string | Buffer | Source;
 
 /** Milliseconds for which the head of a response waits for the first chunk of its source. */
 const HEAD_WAIT = 100;
 
-/** A source with this property set to true gets its head on the wire before its first chunk. */
+/** A source with this property set to true gets its head on the wire before its first chunk. @internal */
 export const headFirst = Symbol("asynchttpserver.headFirst");
 
 /**
  * A stream or async iterable that was handed over.
  *
  * It is read once, or released. Its errors end no process, whether anybody reads it or not.
+ *
+ * @internal
  */
 export class Source {
   /** Does the head go out without waiting for the first chunk? */
@@ -73,7 +75,7 @@ export class Source {
       const { destroy } = this.#given as Partial<Readable>;
       if (typeof destroy === "function") (this.#given as Readable).destroy();
       // A generator that never started runs no `finally`: it has not come to its `try` yet.
-      else if (this.#iterator === undefined && types.isGeneratorObject(this.#given)) this.next().then(undefined, ignore);
+      else if (this.#iterator === undefined && util.types.isGeneratorObject(this.#given)) this.next().then(undefined, ignore);
       const iterator = (this.#iterator ??= iterate(this.#given));
       Promise.resolve(iterator.return?.()).then(undefined, ignore);
     } catch {
@@ -97,11 +99,13 @@ function iterate(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
  * Reduces content to text, bytes or a source; realm-safe, so that a test environment's own `Uint8Array` will do.
  *
  * @throws TypeError `ERR_INVALID_ARGUMENT` for anything else
+ *
+ * @internal
  */
 export function toBody(content: unknown): Body {
   if (typeof content === "string") return content;
   if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  if (types.isAnyArrayBuffer(content)) return Buffer.from(content);
+  if (util.types.isAnyArrayBuffer(content)) return Buffer.from(content);
   if (typeof content === "object" && content !== null) {
     if (Symbol.asyncIterator in content) return new Source(content as AsyncIterable<unknown>);
     // jsdom's and older web streams have a reader only.
@@ -123,7 +127,7 @@ function remedyFor(content: unknown): string {
   return "respondJson sends a value as JSON";
 }
 
-/** A chunk of a source, as bytes. */
+/** A chunk of a source, as bytes. @internal */
 export function bytesOf(chunk: unknown): Buffer {
   const bytes = toBody(chunk);
   if (typeof bytes === "string") return Buffer.from(bytes);
@@ -152,7 +156,7 @@ class Disconnection {
   }
 }
 
-/** Sends what a source yields, as it comes, and no faster than the client takes it. */
+/** Sends what a source yields, as it comes, and no faster than the client takes it. @internal */
 export class SourceWriter {
   readonly #source: Source;
   readonly #disconnection = new Disconnection();

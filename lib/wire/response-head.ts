@@ -1,6 +1,6 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import { codeToString, reasonPhrase } from "../http/status";
 import { flattenHeaders, type HeadersInit } from "../http/headers";
+import { http } from "../node";
 import { invalidHeader, shown, withCode } from "../errors";
 import { asksToClose, elementsOf } from "./request-head";
 
@@ -124,8 +124,8 @@ export function cannotBeSent(cause: unknown): TypeError {
 
 function checkField(name: string, value: string): void {
   try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+    http.validateHeaderName(name);
+    http.validateHeaderValue(name, value);
   } catch (error) {
     throw cannotBeSent(error);
   }
@@ -135,8 +135,12 @@ function checkStatus(code: number): void {
   if (Number.isInteger(code) && code >= 100 && code <= 599) return;
   throw withCode(
     "ERR_INVALID_STATUS",
-    new RangeError(`the status must be a whole number from 100 to 599, got ${shown(code)}`),
+    new RangeError(`the status must be a whole number from 100 to 599, got ${shown(code)}${remedyFor(code)}`),
   );
+}
+
+function remedyFor(code: unknown): string {
+  return typeof (code as { then?: unknown } | null | undefined)?.then === "function" ? ": await it first" : "";
 }
 
 /** Takes what frames the answer out of the caller's list: it is checked, and written again where it fits. */
