@@ -41,7 +41,10 @@ export class Incoming extends http.IncomingMessage {
     let more = false;
     if (chunk === null) this.sink.end();
     else more = this.sink.data(toBuffer(chunk));
-    return exposed ? super.push(chunk) && more : more;
+    if (!exposed) return more;
+    const room = super.push(chunk);
+    // A listener that only logs requests reads none: its stream is full for ever, and the body goes to the sink all the same.
+    return more && (room || !this.readableDidRead);
   }
 
   override _read(size: number): void {
