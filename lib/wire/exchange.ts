@@ -216,6 +216,11 @@ export class Exchange implements Linked<Exchange> {
 
   /** Ends the exchange of a handler that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
+    // Nothing of it is on the wire yet.
+    if (this.#responseState === "starting" && this.#become("none")) {
+      this.status = 0;
+      this.#writer?.stop();
+    }
     if (this.#takenOver) this.socket.destroy();
     else if (this.#responseState === "none" && !this.response.headersSent) this.#respondFailure();
     else if (this.begun) this.cut();
@@ -278,6 +283,10 @@ export class Exchange implements Linked<Exchange> {
 
   #checkUnanswered(): void {
     if (this.#responseState !== "none") throw alreadyAnswered(this, `it was answered with ${this.status} already`);
+    this.#checkNotAnsweredByOthers();
+  }
+
+  #checkNotAnsweredByOthers(): void {
     if (this.response.headersSent) throw alreadyAnswered(this, "another listener of server.node has answered it");
   }
 
@@ -324,26 +333,22 @@ export class Exchange implements Linked<Exchange> {
       this.status = head.code;
       this.#become("starting");
     }
-    try {
-      if (!headSent) await writer.start();
-    } catch (error) {
-      // Nothing is on the wire yet.
-      if (this.#become("none")) {
-        this.status = 0;
-        this.#respondFailure();
-      }
-      throw error;
-    }
-    if (!this.#become("streaming")) return source.release();
     let sent: number;
     try {
+      if (!headSent) {
+        await writer.start();
+        if (this.#responseState === "starting") this.#checkNotAnsweredByOthers();
+      }
+      if (!this.#become("streaming")) return;
       if (!headSent) this.#writeHead(head);
       this.connection.limitSending();
       if (!headSent) void sendHead(this.response);
       sent = await writer.write(this.response, head.length);
     } catch (error) {
-      this.cut();
+      this.fail();
       throw error;
+    } finally {
+      source.release();
     }
     this.#checkEnd();
     if (!this.#become("ended")) return;
