@@ -97,7 +97,6 @@ export class Connection {
     }
     if (last || exchange.body.state === "refused") this.#become("last-request");
     if (this.#current === undefined) return this.#admit(exchange);
-    exchange.keepContext();
     (this.#pipeline ??= []).push(exchange);
     this.#pauseReading();
   }
@@ -254,7 +253,6 @@ export class Connection {
     }
     if (exchange.body.streamed) return this.#offerStreamed(exchange);
     if (exchange.body.ready) return this.#offer(exchange);
-    exchange.keepContext();
     // Without `Expect`, the first bytes of a body are read unasked.
     if (exchange.body.state !== "awaiting-continue" || this.#acceptor.wants(exchange)) exchange.body.read();
   }
@@ -263,14 +261,11 @@ export class Connection {
     // Another listener of `server.node` was faster.
     if (exchange.response.headersSent) return;
     this.#acceptor.offer(exchange);
-    if (!exchange.queued) return;
-    exchange.keepContext();
-    this.watchEnd();
+    if (exchange.queued) this.watchEnd();
   }
 
   /** Offers a request whose body is on its way, when the parser has read the packet that brought the head: it may have all. */
   #offerStreamed(exchange: Exchange): void {
-    exchange.keepContext();
     nextTick(() => {
       if (exchange === this.#current && exchange.body.ready) this.#offer(exchange);
     });

@@ -52,7 +52,8 @@ export class Exchange implements Linked<Exchange> {
   #abort: AbortController | undefined = undefined;
   /** The client was gone, or going, before the response was whole. */
   #leaving = false;
-  #context: AsyncResource | undefined = undefined;
+  /** Where Node has emitted the request: there its handler runs, whenever that is. */
+  readonly #context = new AsyncResource("HTTPREQUEST");
   /** What had been written on the connection when an upgrade request was accepted, in bytes. */
   #writtenBefore = 0;
 
@@ -108,15 +109,6 @@ export class Exchange implements Linked<Exchange> {
     this.#writtenBefore = this.bytesBehind === undefined ? 0 : this.socket.bytesWritten;
   }
 
-  /**
-   * Remembers the asynchronous context in which Node has emitted the request, for a handler that runs later.
-   *
-   * To be called in the turn of that event.
-   */
-  keepContext(): void {
-    this.#context ??= new AsyncResource("HTTPREQUEST");
-  }
-
   /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
   watch<T>(promise: Promise<T>): Promise<T> {
     // The response left at once.
@@ -124,9 +116,9 @@ export class Exchange implements Linked<Exchange> {
     return WatchedPromise.watch(promise, (error) => this.report?.(error, this));
   }
 
-  /** Runs a handler in the asynchronous context of this request. */
+  /** Runs a handler in the asynchronous context of this request, so that what it enters is no other request's. */
   run<T>(handler: (argument: T) => unknown, argument: T): unknown {
-    return this.#context === undefined ? handler(argument) : this.#context.runInAsyncScope(handler, undefined, argument);
+    return this.#context.runInAsyncScope(handler, undefined, argument);
   }
 
   /** The request line as errors name it. */
