@@ -140,6 +140,8 @@ export function readBody(raw: IncomingMessage, sink: BodySink): void {
     sink.end();
   };
   raw.on("readable", read);
+  // Of an end that has come already, and of nothing before it, a stream need not tell.
+  if (raw.complete) read();
 }
 
 const RESUMED = Symbol("resumed");
