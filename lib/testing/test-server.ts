@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { AsyncHttpServer, type TestRules } from "../async-http-server";
 import type { RequestCallback } from "../server/callbacks";
 import type { AsyncHttpServerOptions } from "../options";
@@ -84,8 +85,8 @@ export class TestServer extends AsyncHttpServer {
   constructor(options: AsyncHttpServerOptions) {
     super(options, RULES);
     this.node.unref();
-    // With TLS too this is the TCP connection, which is what the event loop counts.
-    this.node.on("connection", (socket) => socket.unref());
+    // With TLS too this is the TCP connection, which is what the event loop counts; or a stream that somebody has emitted.
+    this.node.on("connection", (socket: Partial<Socket>) => socket.unref?.());
   }
 
   /**

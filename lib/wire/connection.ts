@@ -177,7 +177,8 @@ export class Connection {
   advance(exchange: Exchange): void {
     if (exchange.body.state === "refused") this.#become("last-request");
     if (exchange !== this.#current) return;
-    if (exchange.responseState === "switched") this.#switched(exchange);
+    if (exchange.answeredByOthers) this.responseFinished(exchange);
+    else if (exchange.responseState === "switched") this.#switched(exchange);
     else if (exchange.body.state === "refused") this.#refuseExchange(exchange);
     else if (exchange.body.ready && !exchange.accepted) this.#offer(exchange);
   }
@@ -185,6 +186,8 @@ export class Connection {
   /** A response is with the operating system. */
   responseFinished(exchange: Exchange): void {
     if (exchange !== this.#current || this.socket.destroyed) return;
+    // As with bare `node:http`, the rest of the body is read by them or discarded, and the connection goes on.
+    if (exchange.answeredByOthers && !exchange.body.complete) return void exchange.raw.once("end", () => this.advance(exchange));
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);

@@ -30,6 +30,8 @@ export class Exchange implements Linked<Exchange> {
   readonly body: RequestBody;
   /** Of an upgrade request or CONNECT, at which Node has let go of the socket. */
   bytesBehind: BytesBehind | undefined = undefined;
+  /** Did another listener of `server.node` send the response? */
+  answeredByOthers = false;
   /** The final status that was sent, or 0. */
   status = 0;
   /** Was it handed to somebody who answers it? */
@@ -186,8 +188,10 @@ export class Exchange implements Linked<Exchange> {
   /** The response is with the operating system. */
   #finish(): void {
     this.#settle?.();
-    // Another listener of `server.node` has answered, unless it has ended already.
-    if (this.#become("ended")) this.status = this.response.statusCode;
+    if (this.#become("ended")) {
+      this.answeredByOthers = true;
+      this.status = this.response.statusCode;
+    }
     this.connection.responseFinished(this);
   }
 
@@ -329,7 +333,7 @@ export class Exchange implements Linked<Exchange> {
     try {
       if (!headSent) {
         await writer.start();
-        if (this.#responseState === "starting") this.#checkNotAnsweredByOthers();
+        if (this.#responseState === "starting" || this.answeredByOthers) this.#checkNotAnsweredByOthers();
       }
       if (!this.#become("streaming")) return;
       if (!headSent) this.#writeHead(head);
