@@ -4,7 +4,7 @@ import { withCode } from "../errors";
 import { BodyBuffer, emptyBody } from "./body-buffer";
 import { BodyStream, type BodySource } from "./body-stream";
 import type { Exchange } from "./exchange";
-import { bytesStreamed, explainAbort, exposeBody, failBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
+import { bytesStreamed, explainAbort, exposeBody, failBody, isReadByOthers, leaveBody, onFirstRead, readBody, receiveBody, resumeBody, shareBody, type BodySink } from "./incoming-message";
 import type { Refusal } from "./response-head";
 import { REQUEST, type RequestState } from "./states";
 
@@ -70,12 +70,12 @@ export class RequestBody implements BodySink, BodySource {
 
   /** Has all of it arrived? */
   get complete(): boolean {
-    return this.#state === "complete" || (this.streamed && this.#raw.complete);
+    return this.#state === "complete" || ((this.streamed || this.#state === "left") && this.#raw.complete);
   }
 
   /** Can the request be handed out? */
   get ready(): boolean {
-    return this.#state === "complete" || (this.streamed && this.#state !== "refused");
+    return this.#state === "complete" || (this.streamed && this.#state !== "refused" && this.#state !== "left");
   }
 
   /** How many bytes have arrived. */
@@ -114,7 +114,7 @@ export class RequestBody implements BodySink, BodySource {
   }
 
   data(chunk: Buffer): boolean {
-    if (this.#state === "refused") return true;
+    if (this.#state === "refused" || this.#state === "left") return true;
     const buffer = (this.#buffer ??= new BodyBuffer(this.announced));
     if (buffer.length + chunk.length > this.#maxBody) {
       this.#tooLong();
@@ -216,6 +216,11 @@ export class RequestBody implements BodySink, BodySource {
     return this.#raw;
   }
 
+  /** Other listeners of `server.node` have the message, too. */
+  share(): void {
+    if (!this.streamed) shareBody(this.#raw);
+  }
+
   /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
   gather(): Promise<Buffer> {
     if (this.#state === "complete") return Promise.resolve(this.#whole);
@@ -257,6 +262,10 @@ export class RequestBody implements BodySink, BodySource {
   }
 
   #tooLong(): void {
+    if (!this.streamed && isReadByOthers(this.#raw) && this.#become("left")) {
+      this.#buffer = undefined;
+      return leaveBody(this.#raw);
+    }
     this.refuse({ status: 413 });
     if (!this.streamed) return this.#exchange.connection.advance(this.#exchange);
     this.#exchange.sendError({ status: 413 });
