@@ -97,7 +97,7 @@ export function receiveBody(raw: IncomingMessage, sink: BodySink): void {
 
 /** Is this a message of ours, also if somebody has replaced its prototype, as Express does? */
 function isIncoming(raw: IncomingMessage): raw is Incoming {
-  return Object.hasOwn(raw, "sink");
+  return "sink" in raw;
 }
 
 /** Makes a message, which has arrived whole, readable as a stream by any way, even if its prototype is replaced. */
