@@ -81,6 +81,13 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     return knows ? [] : [/SyntaxError: Unexpected identifier/.exec(printed)![0]];
   },
 
+  "Cannot use import statement outside a module, Must use import to load ES Module": async () => {
+    const printed = await jestPrints();
+    expect(printed).toContain("Cannot use import statement outside a module");
+    expect(printed).toMatch(/Must use import to load ES Module: \S*imports\.test\.mjs/);
+    return [];
+  },
+
   "ECONNREFUSED, with a URL that says `localhost`": async () => {
     const server = await startServer();
     const error = await failureOf({ host: "::1", port: server.getPort() });
@@ -332,6 +339,8 @@ const MISTAKES: Record<string, string> = {
       throw new Error("the block's own");
     });`,
   "await-using.test.js": `test("fails", async () => { await using none = null; });`,
+  "imports.test.js": `import { useTestServer } from "asynchttpserver/testing"; useTestServer();`,
+  "imports.test.mjs": `import { useTestServer } from "asynchttpserver/testing"; useTestServer();`,
   "not-closed.test.js": `
     const { newAsyncHttpServer } = require("asynchttpserver");
     test("fails", async () => {
@@ -352,7 +361,7 @@ function jestPrints(): Promise<string> {
     const project = new Project();
     try {
       for (const [name, code] of Object.entries(MISTAKES)) project.write(name, code);
-      project.write("jest.config.json", JSON.stringify({ testMatch: ["<rootDir>/*.test.js"], transform: {} }));
+      project.write("jest.config.json", JSON.stringify({ testMatch: ["<rootDir>/*.test.*js"], transform: {} }));
       const jest = join(ROOT, "node_modules/jest/bin/jest.js");
       const args = [jest, "--ci", "--runInBand", "--config=jest.config.json"];
       return stripVTControlCharacters((await output(args, { cwd: project.directory, until: NOT_EXITED })).stderr);

@@ -12,7 +12,7 @@ const COLUMNS = 102;
 export async function failuresOf(files: ReadonlyMap<string, string>): Promise<Map<string, string>> {
   const project = new Project();
   try {
-    project.write("jest.config.json", JSON.stringify({ testMatch: ["<rootDir>/*.test.js"], transform: {} }));
+    project.write("jest.config.json", JSON.stringify({ testMatch: ["<rootDir>/*.test.js"] }));
     for (const [name, code] of files) project.write(name, code);
     const printed = await jest(project.directory);
     return new Map([...files.keys()].map((name) => [name, failureOf(name, printed)]));
