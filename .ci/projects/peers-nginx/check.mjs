@@ -56,6 +56,8 @@ class App {
 async function ask(url, { method = "GET", body = "", headers = {}, agent = false } = {}) {
   const asked = httpRequest(url, { method, headers, agent }).end(body);
   const [response] = await once(asked, "response");
+  // nginx ends a connection on which an early response stands, though the client is still sending.
+  asked.on("error", () => {});
   const content = await text(response);
   return { status: response.statusCode, told: response.statusCode === 200 ? JSON.parse(content) : content };
 }
