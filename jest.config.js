@@ -3,6 +3,8 @@
 /** @type {import("jest").Config} */
 module.exports = {
   testEnvironment: "node",
+  // Only what hangs runs into it: on a busy machine a test takes a multiple of its time.
+  testTimeout: 30_000,
   // Many suites wait for clocks and processes, so a core can take one more than Jest gives it.
   maxWorkers: "100%",
   // Everything under __tests__ counts as a suite unless told otherwise; helpers and benchmarks are none.

@@ -1,8 +1,9 @@
 import { checkOptions, checkWait, invalid } from "../lib/options";
-import { newAsyncHttpServer, type AsyncHttpServerOptions } from "../lib/index";
+import { newAsyncHttpServer, type AsyncHttpServer, type AsyncHttpServerOptions } from "../lib/index";
 import { canReusePort } from "./helpers/node-version";
 import { RawClient } from "./helpers/raw-client";
-import { startTestServer } from "../lib/testing";
+import { shown } from "../lib/errors";
+import { startTestServer, useTestServer } from "../lib/testing";
 import { echo, makeServer, startServer, startServing, thrownBy } from "./helpers/servers";
 
 /** Runs with another version of Node than this one. */
@@ -144,4 +145,68 @@ test.each<[value: unknown, shown: string]>([
   [Symbol("s"), "Symbol(s)"],
 ])("invalid shows %p as %s", (value, shown) => {
   expect(invalid(TypeError, "no good", value)).toMatchObject({ message: `no good; got ${shown}` });
+});
+
+describe("an option that nobody knows is an error that names it, and those that are known", () => {
+  test.each<[what: string, make: () => unknown, message: string]>([
+    [
+      "newAsyncHttpServer",
+      () => newAsyncHttpServer({ maxbody: 1 } as object),
+      'options: there is no option "maxbody", only reuseAddr, reusePort, maxBody, stream, http, tls, onError',
+    ],
+    [
+      "useTestServer",
+      () => useTestServer({ hook: {} } as object),
+      'options: there is no option "hook", only reuseAddr, reusePort, maxBody, stream, http, tls, onError, hooks',
+    ],
+  ])("%s", (_what, make, message) => {
+    expect(thrownBy(make as () => void)).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARGUMENT", message });
+  });
+
+  test.each<[what: string, call: (server: AsyncHttpServer) => Promise<unknown>, message: string]>([
+    ["startTestServer", () => startTestServer({ port: 1 } as object), 'options: there is no option "port", only reuseAddr, reusePort, maxBody, stream, http, tls, onError'],
+    ["acceptRequest", (server) => server.acceptRequest({ timeOut: 1 } as object), 'wait: there is no option "timeOut", only timeout, signal, where, while'],
+    ["acceptRequest with a callback", (server) => server.acceptRequest(() => {}, { when: 1 } as object), 'wait: there is no option "when", only timeout, signal, where, while'],
+    ["close", (server) => server.close({ gracePeriod: 1 } as object), 'close: there is no option "gracePeriod", only grace'],
+  ])("%s", async (_what, call, message) => {
+    const server = await startServer();
+    await expect(call(server)).rejects.toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARGUMENT", message });
+  });
+});
+
+test.each<[wait: unknown, message: string]>([
+  [{ where: /orders/ }, "where must be a function that is given a request and returns a boolean; got a RegExp"],
+  [{ where: null }, "where must be a function that is given a request and returns a boolean; got null"],
+  [{ while: true }, "while must be a promise, such as that of the client; got true"],
+  [{ while: () => {} }, "while must be a promise, such as that of the client; got a function"],
+  [{ timeout: "200" }, 'timeout must be a number of milliseconds; got "200"'],
+  [{ timeout: -200 }, "timeout must be from 0 to 2147483647 milliseconds, or Infinity; got -200"],
+  [{ signal: null }, "signal must be an AbortSignal; got null"],
+])("checkWait refuses %p and shows it", (wait, message) => {
+  expect(thrownBy(() => checkWait(wait as object))).toMatchObject({ code: "ERR_INVALID_ARGUMENT", message });
+});
+
+test.each<[value: unknown, text: string]>([
+  ["200", '"200"'],
+  [200, "200"],
+  [200n, "200n"],
+  [-0, "-0"],
+  [null, "null"],
+  ["null", '"null"'],
+  [undefined, "undefined"],
+  [[], "an Array"],
+  [new Date(0), "a Date"],
+  [Promise.resolve(), "a Promise"],
+  [{ secret: 1 }, "an object"],
+  [class {}, "a function"],
+  ["x".repeat(101), `"${"x".repeat(100)}"… (101 characters)`],
+  [Object.create(null), "an object"],
+])("an error shows %p as %s", (value, text) => {
+  expect(shown(value)).toBe(text);
+});
+
+test("an error shows what cannot be looked at as an object", () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  expect(shown(proxy)).toBe("an object");
 });

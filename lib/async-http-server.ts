@@ -1,6 +1,5 @@
 import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
-import { debuglog } from "node:util";
 import { AcceptQueue } from "./server/accept-queue";
 import { bind, listenOptions, urlOf } from "./server/listen";
 import { CallbackErrors } from "./server/callback-errors";
@@ -8,6 +7,7 @@ import { Callbacks, type Report, type RequestCallback } from "./server/callbacks
 import { Descriptors } from "./server/file-descriptors";
 import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
 import { Caller, withCode } from "./errors";
+import { util } from "./node";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, type Clients } from "./wire/node-server";
 import { checkClose, checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
@@ -18,8 +18,13 @@ import { TrafficReport } from "./server/traffic-report";
 import { afterLook, setTimeout } from "./timers";
 import { accept, handled, over, Wait } from "./server/wait";
 
+/** How often the event loop looks at its sockets in vain until nothing more is on its way: TLS takes a few for its handshake. */
+const QUIET_LOOKS = 3;
+/** How often at most, while there is always something. */
+const MOST_LOOKS = 200;
+
 /** Prints requests and responses where NODE_DEBUG names the package. */
-const debug = debuglog("asynchttpserver");
+const debug = util.debuglog("asynchttpserver");
 
 /** In what a server for tests differs. @internal */
 export interface TestRules {
@@ -111,6 +116,7 @@ export class AsyncHttpServer {
     const clients = connectClients(options, bodies, {
       offer: (exchange) => {
         if (debug.enabled) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
+        this.#traffic.arrived();
         this.arrived(exchange);
         this.#queue.offer(exchange);
       },
@@ -268,6 +274,13 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.acceptRequest`
    */
   acceptRequest(callback: RequestCallback, wait?: WaitOptions): Promise<void>;
+  /**
+   * Waits for the next request and returns it; several waits are served first come, first served.
+   *
+   * A wait that is rejected loses no request: the next one gets it.
+   *
+   * @param wait `timeout` in milliseconds, `signal`, `where`, `while`
+   */
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
     if (typeof first !== "function") return this.#acceptFor(false, first, (exchange) => accept(exchange, this.#reportToLoop));
@@ -300,6 +313,7 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.serve`
    */
   serve(port: number, callback: RequestCallback, address?: string, assumedDescriptorsPerRequest?: number): Promise<void>;
+  /** Hands every request to the handler, on a server that listens already; settles when the server is closed. */
   serve(callback: RequestCallback): Promise<void>;
   async serve(
     first: number | RequestCallback,
@@ -388,6 +402,16 @@ export class AsyncHttpServer {
     this.#errors.throwAll();
   }
 
+  /** Settles when everything has come that clients sent before: connections are accepted one at a time. @internal */
+  protected async quiet(): Promise<void> {
+    let before = -1;
+    for (let looks = 0, quiet = 0; looks < MOST_LOOKS && quiet < QUIET_LOOKS; looks++) {
+      await afterLook();
+      quiet = this.#traffic.events === before ? quiet + 1 : 0;
+      before = this.#traffic.events;
+    }
+  }
+
   #address(): AddressInfo | string {
     const bound = this.node.address();
     if (bound !== null) return bound;
@@ -449,6 +473,7 @@ export class AsyncHttpServer {
       waiter.limit(wait, {
         queue: this.#queue,
         caller,
+        quiet: () => this.quiet(),
         keepsAlive: this.#rules?.keepsAlive === true,
         url: () => (this.node.listening ? this.url : "a server that is being closed"),
         report: () => this.#traffic.describe(this.#clients.connections.values()),

@@ -3,6 +3,7 @@ export type ErrorCode =
   | "ERR_ACCEPT_TIMEOUT"
   | "ERR_ALREADY_ANSWERED"
   | "ERR_ALREADY_SERVING"
+  | "ERR_BODY_NOT_FORM"
   | "ERR_BODY_NOT_JSON"
   | "ERR_BODY_NOT_READ"
   | "ERR_BODY_NOT_READABLE"
@@ -22,17 +23,34 @@ export type ErrorCode =
  * Gives a built-in error its stable `code`.
  *
  * The class says what kind of mistake it is, the code which one, the message what to do about it.
+ *
+ * @internal
  */
 export function withCode<E extends Error>(code: ErrorCode, error: E): E & { code: ErrorCode } {
   return Object.assign(error, { code });
 }
 
-/** A header line that cannot be sent or kept. */
+/** Adds which request an error of this library is about, where its message was made without knowing that. @internal */
+export function about(error: unknown, line: string): unknown {
+  const { code, message } = error as Partial<Error & { code: string }>;
+  if (typeof code !== "string" || message === undefined || message.includes(line)) return error;
+  const longer = `${message} (in the response to ${line})`;
+  try {
+    // Reading it runs `Error.prepareStackTrace`, which is anybody's code.
+    const { stack } = error as Error;
+    Object.assign(error as Error, { stack: stack?.replace(message, () => longer) });
+  } catch {
+    // The message is what counts.
+  }
+  return Object.assign(error as Error, { message: longer });
+}
+
+/** A header line that cannot be sent or kept. @internal */
 export function invalidHeader(problem: string, cause?: unknown): TypeError {
   return withCode("ERR_INVALID_HEADER", new TypeError(problem, cause === undefined ? {} : { cause }));
 }
 
-/** A system error as Node gives it, made anew: in a test runner's sandbox Node's own is not `instanceof Error`. */
+/** A system error as Node gives it, made anew: in a test runner's sandbox Node's own is not `instanceof Error`. @internal */
 export function systemError(cause: NodeJS.ErrnoException, hint = ""): Error {
   const { code, errno, syscall } = cause;
   const { address, port } = cause as { address?: string; port?: number };
@@ -42,7 +60,7 @@ export function systemError(cause: NodeJS.ErrnoException, hint = ""): Error {
 /** How much of a text `shown` shows, in characters. */
 const SHOWN = 100;
 
-/** A value as an error message shows it, so that the string `"200"` and the number `200` look different. Never throws. */
+/** A value as an error message shows it, so that the string `"200"` and the number `200` look different. Never throws. @internal */
 export function shown(value: unknown): string {
   if (typeof value === "string") {
     return value.length > SHOWN ? `${JSON.stringify(value.slice(0, SHOWN))}… (${value.length} characters)` : JSON.stringify(value);
@@ -60,7 +78,7 @@ export function shown(value: unknown): string {
   }
 }
 
-/** The line of code that called the library, unformatted until an error needs it: a call that succeeds costs little. */
+/** The line of code that called the library, unformatted until an error needs it: a call that succeeds costs little. @internal */
 export class Caller {
   readonly #place: { readonly stack?: unknown } = {};
 
@@ -84,7 +102,8 @@ export class Caller {
     } catch {
       // The same.
     }
-    const stack = `${error.name}: ${error.message}${frames}`;
-    return Object.defineProperty(error, "stack", { configurable: true, writable: true, value: stack });
+    // Not defined but set: to define it would format the stack that it replaces.
+    error.stack = `${error.name}: ${error.message}${frames}`;
+    return error;
   }
 }

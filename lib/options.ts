@@ -77,6 +77,8 @@ const CLOSE_OPTIONS = ["grace"];
 /**
  * @param more names that are known besides
  * @throws TypeError or RangeError `ERR_INVALID_ARGUMENT`, Error `ERR_UNSUPPORTED`
+ *
+ * @internal
  */
 export function checkOptions(options: AsyncHttpServerOptions, more: readonly string[] = []): void {
   checkNames("options", options, [...SERVER_OPTIONS, ...more]);
@@ -103,14 +105,14 @@ export function checkOptions(options: AsyncHttpServerOptions, more: readonly str
   }
 }
 
-/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
+/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` @internal */
 export function checkTime(name: string, time: unknown): void {
   if (typeof time !== "number") throw invalid(TypeError, `${name} must be a number of milliseconds`, time);
   if (time === Infinity || (time >= 0 && time <= LONGEST_TIMEOUT)) return;
   throw invalid(RangeError, `${name} must be from 0 to ${LONGEST_TIMEOUT} milliseconds, or Infinity`, time);
 }
 
-/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
+/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` @internal */
 export function checkWait(wait: WaitOptions): void {
   checkNames("wait", wait, WAIT_OPTIONS);
   const { timeout, signal, where } = wait;
@@ -126,7 +128,7 @@ export function checkWait(wait: WaitOptions): void {
   }
 }
 
-/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` */
+/** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` @internal */
 export function checkClose(options: CloseOptions): void {
   checkNames("close", options, CLOSE_OPTIONS);
   if (options.grace !== undefined) checkTime("grace", options.grace);
@@ -142,6 +144,7 @@ function checkNames(what: string, options: object, known: readonly string[]): vo
   }
 }
 
+/** @internal */
 export function invalid<E extends Error>(kind: new (message: string) => E, problem: string, value: unknown): E {
   return withCode("ERR_INVALID_ARGUMENT", new kind(`${problem}; got ${shown(value)}`));
 }

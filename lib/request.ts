@@ -1,20 +1,27 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { URLSearchParams } from "node:url";
-import { inspect } from "node:util";
-import { withCode } from "./errors";
+import type { URLSearchParams } from "node:url";
+import { about, shown, withCode } from "./errors";
+import { isResponse, takeResponse } from "./http/fetch-response";
 import type { HttpCode } from "./http/status";
 import { HttpHeaders, type HeadersInit } from "./http/headers";
 import type { HttpMethod } from "./http/method";
 import type { Protocol } from "./http/version";
 import { parseRequestTarget, type Uri } from "./http/uri";
+import { parseForm, parseFormData, parseJson } from "./body-parsers";
 import { emptyBody } from "./wire/body-buffer";
 import type { Exchange } from "./wire/exchange";
 import type { Content } from "./wire/response-body";
 
-/** How much of a body an error shows, in characters. */
-const SHOWN = 60;
+/** How much of a body a matcher and `console.log` show, in characters. */
+const SHOWN = 500;
+
+/** Tells requests apart for a matcher: two of them are never equal, though their fields are getters. */
+const identity = Symbol("request number");
+let made = 0;
+/** Finds the request of which a matcher has made a copy. */
+const original = Symbol("original");
 
 /**
  * A request that has arrived whole, and the way to answer it: Nim's record, read only.
@@ -43,10 +50,13 @@ export class Request {
   #headers: HttpHeaders | undefined = undefined;
   #url: Uri | undefined = undefined;
   #body: string | undefined = undefined;
+  /** @internal */
+  declare readonly [identity]: number;
 
   /** @internal */
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
+    (this as { [identity]: number })[identity] = ++made;
   }
 
   /**
@@ -55,29 +65,31 @@ export class Request {
    * Writing to it yourself is for whoever takes the connection over after an upgrade or CONNECT.
    */
   get client(): Socket {
-    return this.#exchange.socket;
+    return Request.#self(this).#exchange.socket;
   }
 
   /** The method, in the letters of the request line: any that Node parses, WebDAV's too. */
   get reqMethod(): HttpMethod {
-    return this.#exchange.raw.method as HttpMethod;
+    return Request.#self(this).#exchange.raw.method as HttpMethod;
   }
 
   /** The header lines; names fold to lower case, values keep their bytes, repeated lines are all kept. */
   get headers(): HttpHeaders {
-    return (this.#headers ??= HttpHeaders.fromRaw(this.#exchange.raw.rawHeaders));
+    const self = Request.#self(this);
+    return (self.#headers ??= HttpHeaders.fromRaw(self.#exchange.raw.rawHeaders));
   }
 
   /** The version of the request line. */
   get protocol(): Protocol {
-    const { httpVersion, httpVersionMajor, httpVersionMinor } = this.#exchange.raw;
+    const { httpVersion, httpVersionMajor, httpVersionMinor } = Request.#self(this).#exchange.raw;
     return { orig: `HTTP/${httpVersion}`, major: httpVersionMajor, minor: httpVersionMinor };
   }
 
   /** The request target in its parts, nothing decoded or normalised. */
   get url(): Uri {
-    const { url, method } = this.#exchange.raw;
-    return (this.#url ??= parseRequestTarget(url!, method!));
+    const self = Request.#self(this);
+    const { url, method } = self.#exchange.raw;
+    return (self.#url ??= parseRequestTarget(url!, method!));
   }
 
   /**
@@ -86,17 +98,18 @@ export class Request {
    * `127.0.0.1`, never `::ffff:127.0.0.1`; empty for a Unix socket.
    */
   get hostname(): string {
-    return this.#exchange.connection.hostname;
+    return Request.#self(this).#exchange.connection.hostname;
   }
 
   /** The body as UTF-8 text; `rawBody` has bytes that are none. */
   get body(): string {
-    return (this.#body ??= this.rawBody.toString("utf8"));
+    const self = Request.#self(this);
+    return (self.#body ??= self.rawBody.toString("utf8"));
   }
 
   /** The exact bytes of the body. */
   get rawBody(): Buffer {
-    return this.#exchange.body.whole;
+    return Request.#self(this).#exchange.body.whole;
   }
 
   /**
@@ -127,7 +140,7 @@ export class Request {
    * @see nim-lang/Nim#10661, where Nim's users ask for it
    */
   get bodyStream(): Readable {
-    return this.#exchange.body.stream;
+    return Request.#self(this).#exchange.body.stream;
   }
 
   /**
@@ -165,7 +178,7 @@ export class Request {
    * A client that shuts its sending side counts as going, though it still gets the answer if it does read on.
    */
   get signal(): AbortSignal {
-    return this.#exchange.signal;
+    return Request.#self(this).#exchange.signal;
   }
 
   /**
@@ -174,19 +187,24 @@ export class Request {
    * They are taken out of the socket when they are first asked for; whoever does not ask reads them from `client`.
    */
   get head(): Buffer {
-    return this.#exchange.bytesBehind?.take() ?? emptyBody;
+    return Request.#self(this).#exchange.bytesBehind?.take() ?? emptyBody;
   }
 
   /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */
   get raw(): IncomingMessage {
-    return this.#exchange.body.expose();
+    return Request.#self(this).#exchange.body.expose();
+  }
+
+  /** The status of the final response; 0 until there is one. */
+  get status(): HttpCode {
+    return Request.#self(this).#exchange.status;
   }
 
   /**
-   * Parses the body as JSON.
+   * Parses the body as JSON, in UTF-8; a byte order mark is dropped.
    *
    * @returns the value; `T` is a claim of the caller, not a check
-   * @throws SyntaxError `ERR_BODY_NOT_JSON` that shows how the body starts
+   * @throws SyntaxError `ERR_BODY_NOT_JSON` that shows how the body starts, and names a Content-Encoding or charset
    *
    * @example
    * import { startTestServer } from "asynchttpserver/testing";
@@ -201,23 +219,14 @@ export class Request {
    * await server.close();
    */
   json<T = unknown>(): T {
-    try {
-      return JSON.parse(this.body) as T;
-    } catch (cause) {
-      const { body } = this;
-      const start = body.length > SHOWN ? `${body.slice(0, SHOWN)}…` : body;
-      const what = body === "" ? "is empty" : `starts ${JSON.stringify(start)}`;
-      throw withCode(
-        "ERR_BODY_NOT_JSON",
-        new SyntaxError(`the body of ${this.#line()} is not JSON: it ${what} (${(cause as Error).message})`, { cause }),
-      );
-    }
+    return parseJson(this) as T;
   }
 
   /**
-   * Parses the body as an HTML form sends it (`application/x-www-form-urlencoded`); files come in another format.
+   * Parses the body of a form without files (`application/x-www-form-urlencoded`); for one with files see `formData`.
    *
-   * @returns the fields; never fails
+   * @returns the fields; none where there is no body
+   * @throws TypeError `ERR_BODY_NOT_FORM` for a body with another Content-Type, or with none
    *
    * @example
    * import { startTestServer } from "asynchttpserver/testing";
@@ -232,9 +241,61 @@ export class Request {
    * await server.close();
    */
   form(): URLSearchParams {
-    return new URLSearchParams(this.body);
+    return parseForm(this);
   }
 
+  /**
+   * Parses the body of a form with files (`multipart/form-data`), or of one without, by Node's own parser.
+   *
+   * @returns settles with the fields; a file is a `File`
+   * @throws as a rejection: TypeError `ERR_BODY_NOT_FORM` for a body that is neither
+   *
+   * @example
+   * import { startTestServer } from "asynchttpserver/testing";
+   * import assert from "node:assert";
+   *
+   * const body = new FormData();
+   * body.set("title", "Sea");
+   * body.set("photo", new Blob(["jpeg"]), "sea.jpg");
+   * const server = await startTestServer();
+   * const reply = fetch(server.url, { method: "POST", body });
+   * const request = await server.acceptRequest();
+   * const form = await request.formData();
+   * assert.equal(form.get("title"), "Sea");
+   * assert.equal(await form.get("photo").text(), "jpeg");
+   * await request.respond(204);
+   * await reply;
+   * await server.close();
+   *
+   * @see RFC 7578
+   */
+  async formData(): Promise<FormData> {
+    return parseFormData(this);
+  }
+
+  /**
+   * Answers with a fetch `Response`: its status and status text, its headers, its body as it comes.
+   *
+   * What `fetch` gave can be passed on: the headers of its connection are left out, and where `fetch` has decompressed the
+   * content, Content-Encoding and Content-Length too.
+   *
+   * @param response not read before; its body belongs to the library from here on
+   * @returns settles when the bytes are with the operating system, or the client is gone
+   * @throws as a rejection, with nothing written: as the other form does; TypeError `ERR_INVALID_ARGUMENT` for a
+   *   `Response` that was read before, or that has no status
+   *
+   * @example
+   * import { newAsyncHttpServer } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * await server.listen(0);
+   * void server.serve((request) => request.respond(new Response("gone", { status: 404, statusText: "No Such Pet" })));
+   * const response = await fetch(server.url);
+   * assert.equal(`${response.status} ${response.statusText}`, "404 No Such Pet");
+   * await server.close();
+   */
+  respond(response: Response): Promise<void>;
   /**
    * Answers: status line, headers and content in one go. The connection stays open for the next request.
    *
@@ -266,11 +327,47 @@ export class Request {
    *
    * @see Nim's `asynchttpserver.respond`; RFC 9110 6, RFC 9112 6
    */
-  respond(code: HttpCode, content: Content = "", headers?: HeadersInit): Promise<void> {
+  respond(code: HttpCode, content?: Content, headers?: HeadersInit): Promise<void>;
+  respond(first: HttpCode | Response, content: Content = "", headers?: HeadersInit): Promise<void> {
     try {
-      return this.#exchange.watch(this.#exchange.respond(code, content, headers));
+      if (!isResponse(first)) return this.#exchange.watch(this.#exchange.respond(first, content, headers));
+      const response = takeResponse(first);
+      return this.#exchange.watch(
+        this.#exchange.respond(response.code, response.content, response.headers, response.reason),
+      );
     } catch (error) {
-      return this.#exchange.watch(Promise.reject(error as Error));
+      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
+    }
+  }
+
+  /**
+   * Answers with a value as JSON, and `Content-Type: application/json` unless the headers have another one.
+   *
+   * @param code as for `respond`
+   * @param value what `JSON.stringify` can make a text of
+   * @param headers as for `respond`
+   * @returns as `respond` does
+   * @throws as `respond` does; TypeError `ERR_INVALID_ARGUMENT` for a value that is no JSON: undefined, a function, a
+   *   Promise, a BigInt, a circle
+   *
+   * @example
+   * import { newAsyncHttpServer, Http201 } from "asynchttpserver";
+   * import assert from "node:assert";
+   *
+   * const server = newAsyncHttpServer();
+   * await server.listen(0);
+   * void server.serve((request) => request.respondJson(Http201, { id: 1 }, { Location: "/pets/1" }));
+   * const response = await fetch(server.url);
+   * assert.equal(response.headers.get("content-type"), "application/json");
+   * assert.deepEqual(await response.json(), { id: 1 });
+   * await server.close();
+   */
+  respondJson(code: HttpCode, value: unknown, headers: HeadersInit = {}): Promise<void> {
+    try {
+      const content = toJsonText(value);
+      return this.respond(code, content, HttpHeaders.withDefault(headers, "content-type", "application/json"));
+    } catch (error) {
+      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
     }
   }
 
@@ -304,18 +401,103 @@ export class Request {
     try {
       return this.#exchange.watch(this.#exchange.sendHeaders(headers, code));
     } catch (error) {
-      return this.#exchange.watch(Promise.reject(error as Error));
+      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
     }
   }
 
-  /** What `console.log` and a failing assertion show: the request line, not the server's insides. @internal */
-  [inspect.custom](): string {
-    return `Request { ${this.#line()}, ${this.#exchange.body.length} bytes, from ${this.hostname} }`;
+  /** This request, as a function, which Jest does not copy. @internal */
+  get [original](): () => Request {
+    return () => this;
+  }
+
+  /** The request itself, also of a copy that Jest has made: it has the class, but none of the private fields. */
+  static #self(request: Request): Request {
+    return #exchange in request ? request : (request as Request)[original]();
+  }
+
+  static {
+    // Jest also writes into its copies, where a field is compared with an object.
+    for (const [name, field] of Object.entries(Object.getOwnPropertyDescriptors(this.prototype))) {
+      if (field.get === undefined) continue;
+      const set = function (this: Request, value: unknown): void {
+        if (#exchange in this) throw new TypeError(`request.${name} is read only`);
+        Object.defineProperty(this, name, { value, configurable: true, writable: true });
+      };
+      Object.defineProperty(this.prototype, name, { ...field, set });
+    }
+  }
+
+  /** Keeps Vitest from copying a request without its private fields. @internal */
+  get [Symbol.toStringTag](): string {
+    return "Request";
+  }
+
+  /** Gives what a person wants to know to failing matchers and `JSON.stringify`; headers may be secret. @internal */
+  toJSON(): object {
+    return Object.assign(Object.create(shownAs) as object, Request.#self(this).#summary());
+  }
+
+  /** What `console.log` shows. @internal */
+  [Symbol.for("nodejs.util.inspect.custom")](depth: number, options: object, inspect: (value: object, options: object) => string): string {
+    const name = `Request ${this.#line()}`;
+    return depth < 0 ? `[${name}]` : `${name} ${inspect({ body: this.#bodyStart(), status: this.status }, options)}`;
+  }
+
+  #summary(): object {
+    const { reqMethod, status } = this;
+    return { reqMethod, url: this.#exchange.raw.url!, body: this.#bodyStart(), status };
+  }
+
+  #bodyStart(): string {
+    const { received, streamed, state } = this.#exchange.body;
+    if (streamed && state !== "complete") return "(not read)";
+    // A character has at most four bytes in UTF-8.
+    const text = received.toString("utf8", 0, SHOWN * 4);
+    return text.length > SHOWN || received.length > SHOWN * 4 ? `${text.slice(0, SHOWN)}… (${received.length} bytes)` : text;
   }
 
   #line(): string {
     return `${this.reqMethod} ${this.#exchange.raw.url!}`;
   }
+}
+
+/** The prototype of what matchers show: they print the name of the class. */
+const shownAs: object = Object.create(null, { constructor: { value: Request } }) as object;
+
+// What Jest copies of an object before it shows a difference: without this, the value of every getter, the socket's too.
+Object.defineProperty(Request.prototype, Symbol.for("@jest/serializableProperties"), { value: [original] });
+
+/** @throws TypeError `ERR_INVALID_ARGUMENT` */
+function toJsonText(value: unknown): string {
+  if (typeof (value as { then?: unknown } | null | undefined)?.then === "function") {
+    throw notJson(`${shown(value)} is no JSON value: await it first`);
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch (cause) {
+    throw notJson(`the value cannot be sent as JSON${placeOf(value)}: ${(cause as Error).message}`, cause);
+  }
+  if (text === undefined) throw notJson(`${shown(value)} is no JSON value: give null, or use respond(code) for no content`);
+  return text;
+}
+
+/** Where `JSON.stringify` stops, which it says only of circles: at the latest key that it has asked for. */
+function placeOf(value: unknown): string {
+  let latest = "";
+  try {
+    JSON.stringify(value, (key, each: unknown) => {
+      latest = key;
+      return each;
+    });
+  } catch {
+    // As before.
+  }
+  return latest === "" ? "" : ` (at ${shown(latest)})`;
+}
+
+function notJson(problem: string, cause?: unknown): TypeError {
+  return withCode("ERR_INVALID_ARGUMENT", new TypeError(problem, cause === undefined ? {} : { cause }));
 }
 
 /** The request of an exchange, as its user sees it; always the same. @internal */

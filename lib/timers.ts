@@ -1,4 +1,4 @@
-import * as timers from "node:timers";
+import { timers } from "./node";
 
 /** Node's own timers, taken when the module loads: what a test replaces later does not reach the server. */
 export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = timers;

@@ -1,31 +1,15 @@
-// What every throw-away project needs: run a program, count a check, tell how it went.
-import { spawn } from "node:child_process";
-import { appendFileSync } from "node:fs";
+// What the throw-away projects share: where things are, and how to run a program.
+import { execFileSync, spawn } from "node:child_process";
+import { cpSync, existsSync } from "node:fs";
 
 /** The packed tarball, and the checkout that it was packed from. */
 export const { TARBALL, CHECKOUT } = process.env;
 
-/** Every Node to try: `[{ name: "v20.20.2", bin: "/usr/bin/node" }, …]`; the first one runs this script. */
-export const nodes = JSON.parse(process.env.NODES);
-
-/** Adds to the totals that .ci/run prints at its end. */
-export function count(passed, failed) {
-  appendFileSync(process.env.RESULTS, `${passed} ${failed}\n`);
-}
-
-/** Runs one check and counts it. It passes unless `body` throws. */
-export async function check(name, body) {
-  const start = performance.now();
-  const seconds = () => `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  try {
-    await body();
-    console.log(`ok - ${name} (${seconds()})`);
-    count(1, 0);
-  } catch (error) {
-    console.log(`not ok - ${name} (${seconds()})\n${error.stack}`);
-    count(0, 1);
-  }
-}
+/** Every Node to try: `[{ name: "v20.20.2", bin: "/…/bin/node" }, …]`. */
+export const nodes = (process.env.NODES ?? process.execPath)
+  .trim()
+  .split(" ")
+  .map((bin) => ({ bin, name: execFileSync(bin, ["--version"], { encoding: "utf8" }).trim() }));
 
 /**
  * Runs a program to its end, without input, and gives back how it ended and all that it printed.
@@ -37,7 +21,8 @@ export function run(command, args, { cwd, env, timeout = 300_000 } = {}) {
     const start = performance.now();
     const child = spawn(command, args, {
       cwd,
-      env: { ...process.env, ...env },
+      // A program must not take itself for a test of node:test's.
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined, ...env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
@@ -64,4 +49,11 @@ export async function succeed(command, args, options) {
   if (code === 0) return output;
   const how = timedOut ? "did not end in time" : `ended with ${signal ?? code}`;
   throw new Error(`${command} ${args.join(" ")} ${how}\n${output}`);
+}
+
+/** Copies what a fresh clone of the checkout would have, with the changes that are not committed. */
+export async function copyCheckout(to) {
+  const listed = await succeed("git", ["ls-files", "--cached", "--others", "--exclude-standard"], { cwd: CHECKOUT });
+  const names = listed.trim().split("\n");
+  for (const name of names) if (existsSync(`${CHECKOUT}/${name}`)) cpSync(`${CHECKOUT}/${name}`, `${to}/${name}`);
 }

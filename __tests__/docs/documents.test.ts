@@ -127,7 +127,8 @@ function partsOf({ program }: Checked): Part[] {
     const members = new Map<string, ts.Declaration[]>();
     const all = nodes.flatMap((node) => ("members" in node ? [...(node as ts.ClassDeclaration).members] : []));
     for (const member of all) {
-      const title = ts.isConstructorDeclaration(member) ? "constructor" : member.name!.getText();
+      if (ts.isClassStaticBlockDeclaration(member)) continue;
+      const title = ts.isConstructorDeclaration(member) ? "constructor" : (member.name ?? member).getText();
       const isPublic = !title.startsWith("#") && docOf(member)?.internal !== true;
       if (isPublic) members.set(title, [...(members.get(title) ?? []), member]);
     }

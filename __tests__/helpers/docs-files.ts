@@ -19,7 +19,7 @@ export function filesBelow(directory: string, suffix: string): string[] {
 
 /** The documents that the gates hold. */
 export function documents(): string[] {
-  const top = ["README.md", "CHANGELOG.md"].filter((name) => existsSync(join(ROOT, name)));
+  const top = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].filter((name) => existsSync(join(ROOT, name)));
   return [...top, ...filesBelow("docs", ".md")];
 }
 

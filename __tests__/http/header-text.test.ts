@@ -78,6 +78,7 @@ describe("what shows headers", () => {
   test.each<[matcher: string, act: () => void]>([
     ["toEqual", () => expect(headers()).toEqual({ host: "other" })],
     ["toMatchObject", () => expect(headers()).toMatchObject({ host: "other" })],
+    ["toMatchObject of fields", () => expect(headers()).toMatchObject({ len: 5, table: new Map(), get: 1 })],
     ["toStrictEqual", () => expect(headers()).toStrictEqual(newHttpHeaders({ host: "other" }))],
     ["toHaveLength", () => expect([headers()]).toHaveLength(3)],
     ["toContain", () => expect([headers()]).toContain(1)],

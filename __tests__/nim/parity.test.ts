@@ -50,14 +50,14 @@ interface Expectation {
   readonly echo?: PartialEcho;
   /** The content of the error response, where it says more than its status. */
   readonly words?: string;
+  /** The request may have been a HEAD, for all that is known of it: the error response has no content and no length. */
+  readonly bare?: true;
   /** What else holds for the last response. */
   readonly last?: (response: RawResponse) => void;
   /** Codes of the errors which the handler threw. */
   readonly errors?: readonly unknown[];
   /** The case is about a timeout, so these are short. */
   readonly timeouts?: "short";
-  /** The error response has no content, because the parser did not get so far as to tell that it is not to a HEAD. */
-  readonly bare?: true;
   /** A case to keep which is settled in another legal way here, by Node's parser or by choice. */
   readonly otherwise?: true;
 }

@@ -331,7 +331,8 @@ describe("what nobody took", () => {
       await request.respond(200);
     });
     await client.end();
-    expect((await rejectionOf(server.close())).message).toContain("/expected");
+    const matcherResult = { expected: "/expected", actual: "/other" };
+    expect(await rejectionOf(server.close())).toMatchObject({ matcherResult });
   });
 });
 

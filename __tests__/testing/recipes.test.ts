@@ -45,10 +45,9 @@ describe("an assertion that fails in a handler reaches the test", () => {
     await Promise.all([fetch(`${server.url}/a`), fetch(`${server.url}/b`)]);
     const error = await rejectionOf(server.close());
     expect(error).toMatchObject({ name: "AggregateError" });
-    expect((error as AggregateError).errors.map(String)).toEqual([
-      expect.stringContaining("/a"),
-      expect.stringContaining("/b"),
-    ]);
+    // Not its message: in a terminal with colours an escape sequence may stand within the path.
+    const { errors } = error as AggregateError;
+    expect(errors).toMatchObject(["/a", "/b"].map((actual) => ({ matcherResult: { actual } })));
     await server.close();
   });
 
@@ -57,7 +56,7 @@ describe("an assertion that fails in a handler reaches the test", () => {
     const response = fetch(`${server.url}/a`);
     await server.acceptRequest(handler);
     expect((await response).status).toBe(500);
-    expect((await rejectionOf(server.acceptRequest(handler))).message).toContain("/a");
+    expect(await rejectionOf(server.acceptRequest(handler))).toMatchObject({ matcherResult: { actual: "/a" } });
   });
 });
 

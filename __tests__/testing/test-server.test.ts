@@ -183,7 +183,7 @@ describe("a server that is never closed ends with its process", () => {
       console.log("unanswered");
     };
     startTestServer(answer, process.argv[2] === "tls" ? { tls: testCertificate } : {}).then((server) => {
-      console.log(server.getPort());
+      console.log(String(server.getPort()));
       server.node.on("connection", () => console.log("connection"));
       server.node.prependListener("request", () => console.log("request"));
       process.stdin.resume();

@@ -1,5 +1,8 @@
 import { invalidHeader } from "../errors";
 
+/** Finds the headers of which a matcher has made a copy. */
+const original = Symbol("original");
+
 /** How many header lines a request may have; one with more gets 431. */
 export const headerLimit = 10_000;
 
@@ -96,13 +99,14 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
 
   /** The values by name, each name in the letter case of these headers. */
   get table(): Map<string, string[]> {
-    if (this.#table === undefined) {
-      const raw = this.#raw ?? [];
-      this.#table = new Map();
-      this.#raw = undefined;
-      for (let i = 0; i + 1 < raw.length; i += 2) this.#append(raw[i]!, raw[i + 1]!);
+    const self = HttpHeaders.#self(this);
+    if (self.#table === undefined) {
+      const raw = self.#raw ?? [];
+      self.#table = new Map();
+      self.#raw = undefined;
+      for (let i = 0; i + 1 < raw.length; i += 2) self.#append(raw[i]!, raw[i + 1]!);
     }
-    return this.#table;
+    return self.#table;
   }
 
   /**
@@ -339,20 +343,24 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     return entries.length === 0 ? "{:}" : `{${entries.join(", ")}}`;
   }
 
+  /** These headers, as a function, which Jest does not copy. @internal */
+  get [original](): () => HttpHeaders {
+    return () => this;
+  }
+
+  /** The headers themselves, also of a copy that Jest has made: it has the class, but none of the private fields. */
+  static #self(headers: HttpHeaders): HttpHeaders {
+    return #titleCase in headers ? headers : (headers as HttpHeaders)[original]();
+  }
+
   /** Keeps these headers unequal to a plain object, and Vitest from copying them without their private fields. @internal */
   get [Symbol.toStringTag](): string {
     return "HttpHeaders";
   }
 
-  /**
-   * Gives a record of names and values to `JSON.stringify` and to failing matchers.
-   *
-   * A getter, because Jest calls it on a copy that has the values of getters but no private fields.
-   *
-   * @internal
-   */
-  get toJSON(): () => object {
-    return () => Object.assign(Object.create(shownAs), this.#record()) as object;
+  /** Gives a record of names and values to `JSON.stringify` and to failing matchers. @internal */
+  toJSON(): object {
+    return Object.assign(Object.create(shownAs) as object, HttpHeaders.#self(this).#record());
   }
 
   /** What `console.log` shows. @internal */
@@ -382,7 +390,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
 const shownAs: object = Object.create(null, { constructor: { value: HttpHeaders } }) as object;
 
 // What Jest copies of an object before it shows a difference: without this, the value of every getter.
-Object.defineProperty(HttpHeaders.prototype, Symbol.for("@jest/serializableProperties"), { value: ["toJSON"] });
+Object.defineProperty(HttpHeaders.prototype, Symbol.for("@jest/serializableProperties"), { value: [original, "table"] });
 
 /**
  * Makes headers, empty or from what is given.

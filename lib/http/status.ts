@@ -1,4 +1,4 @@
-import { STATUS_CODES } from "node:http";
+import { http } from "../node";
 
 /**
  * A status code: a plain number, 100 to 599, so that `expect(response.status).toBe(Http404)` holds.
@@ -168,7 +168,7 @@ export const Http511 = 511;
  * @see RFC 9112 4
  */
 export function reasonPhrase(code: HttpCode): string {
-  return nimPhrases[code] ?? STATUS_CODES[code] ?? "";
+  return nimPhrases[code] ?? http.STATUS_CODES[code] ?? "";
 }
 
 /**

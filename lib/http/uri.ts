@@ -1,4 +1,5 @@
-import { URLSearchParams } from "node:url";
+import type { URLSearchParams } from "node:url";
+import { url as nodeUrl } from "../node";
 
 /** What an authority such as `user:password@host:80` is made of. */
 interface Authority {
@@ -93,7 +94,7 @@ export class Uri {
    * assert.deepEqual(parseUri("/?tag=a&tag=b%20c&x=1+2").searchParams.getAll("tag"), ["a", "b c"]);
    */
   get searchParams(): URLSearchParams {
-    return (this.#searchParams ??= new URLSearchParams(this.query));
+    return (this.#searchParams ??= new nodeUrl.URLSearchParams(this.query));
   }
 
   /**

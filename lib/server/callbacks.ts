@@ -8,10 +8,10 @@ import { requestOf, type Request } from "../request";
  */
 export type RequestCallback = (request: Request) => unknown;
 
-/** Is told of the error of whoever got a request. */
+/** Is told of the error of whoever got a request. @internal */
 export type Report = (error: unknown, exchange: Exchange) => void;
 
-/** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. */
+/** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. @internal */
 export class Callbacks {
   readonly #onError: ((error: unknown, request: Request) => unknown) | undefined;
   /** What each failed request has failed with already. */

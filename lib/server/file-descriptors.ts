@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { fs } from "../node";
 
 /**
  * The descriptor limit that is assumed where the process's own cannot be read, as in Nim.
@@ -19,7 +19,7 @@ const DIRECTORY = "/dev/fd";
 /** How many descriptors this process may open. */
 function maxDescriptors(): number {
   try {
-    const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
+    const soft = /^Max open files\s+(\d+|unlimited)/m.exec(fs.readFileSync("/proc/self/limits", "latin1"))?.[1];
     if (soft === "unlimited") return Infinity;
     return soft === undefined ? nimMaxDescriptorsFallback : Number(soft);
   } catch {
@@ -34,6 +34,8 @@ const TRUSTED = 1 / 8;
  * Minds the process's descriptors without counting them at every question.
  *
  * A count is trusted until the questions and connections since could have used up an eighth of what was free then.
+ *
+ * @internal
  */
 export class Descriptors {
   #limit: number | undefined = undefined;
@@ -81,10 +83,10 @@ export class Descriptors {
   /** How many are open. */
   #open(): number {
     try {
-      const size = this.#sizeTells === false ? 0 : statSync(DIRECTORY).size;
+      const size = this.#sizeTells === false ? 0 : fs.statSync(DIRECTORY).size;
       if (this.#sizeTells === true) return size;
       // One of them is the directory itself.
-      const listed = readdirSync(DIRECTORY).length - 1;
+      const listed = fs.readdirSync(DIRECTORY).length - 1;
       // Another thread may open or close one in between.
       if (size === listed || size === 0) this.#sizeTells ??= size === listed;
       return listed;

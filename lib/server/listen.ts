@@ -1,5 +1,5 @@
-import { lstatSync } from "node:fs";
-import { connect, type AddressInfo, type ListenOptions, type Server } from "node:net";
+import type { AddressInfo, ListenOptions, Server } from "node:net";
+import { fs, net } from "../node";
 import { systemError } from "../errors";
 import { invalid } from "../options";
 import { afterLook } from "../timers";
@@ -59,7 +59,7 @@ export async function bind(server: Server, options: ListenOptions): Promise<void
 /** Is the file of a Unix socket left over from a process that is gone? */
 function isStale(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(path);
+    const probe = net.connect(path);
     probe.on("connect", () => {
       probe.destroy();
       resolve(false);
@@ -69,7 +69,7 @@ function isStale(path: string): Promise<boolean> {
 }
 
 function isSocket(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
+  return fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
 }
 
 /** The URL under which a client on this machine reaches what was bound. */

@@ -1,4 +1,4 @@
-import { inspect } from "node:util";
+import { util } from "../node";
 
 /** How long a summary may be, in characters. */
 const LONGEST = 200;
@@ -15,7 +15,7 @@ export function printFailure(error: unknown, line: string, why = ""): void {
 /** An error in full, with its stack and whatever it carries. Never throws, whatever was thrown. */
 function inspected(error: unknown): string {
   try {
-    return inspect(error);
+    return util.inspect(error);
   } catch {
     // Its stack, message or cause throws when it is read, or whoever formats stacks does.
     return summary(error);
@@ -26,7 +26,7 @@ function inspected(error: unknown): string {
 export function summary(value: unknown): string {
   let text = "something that cannot be shown";
   try {
-    text = isError(value) ? errorLine(value) : inspect(value, { depth: 0, breakLength: Infinity });
+    text = isError(value) ? errorLine(value) : util.inspect(value, { depth: 0, breakLength: Infinity });
   } catch {
     // Shown as what it is: that.
   }

@@ -28,9 +28,18 @@ export class TrafficReport {
   #forgotten = 0;
   #connected = 0;
 
+  /** How often something has happened. */
+  events = 0;
+
   /** A client has connected. */
   connected(): void {
     this.#connected++;
+    this.events++;
+  }
+
+  /** A request has come. */
+  arrived(): void {
+    this.events++;
   }
 
   /** Keeps the request line and status of an exchange, not the exchange with its body. */
@@ -39,9 +48,8 @@ export class TrafficReport {
   }
 
   /** The parser refused what came, before it was a request. */
-  refused(status: number, packet: unknown): void {
-    const bytes = Buffer.isBuffer(packet) ? packet : Buffer.alloc(0);
-    this.#add("", firstLineOf(bytes), status, true);
+  refused(status: number, packet: Buffer | undefined): void {
+    this.#add("", firstLineOf(packet), status, true);
   }
 
   /** A client spoke plain HTTP to a port of HTTPS. */
@@ -100,7 +108,7 @@ function describePresent(exchange: Exchange): string {
 
 function stateOf(exchange: Exchange): string {
   if (exchange.body.refusal !== undefined) return `refused with ${codeToString(exchange.body.refusal.status)}`;
-  if (!exchange.body.complete) return `its body is incomplete, ${bodyProgress(exchange)}`;
+  if (!exchange.body.complete && !exchange.accepted) return `its body is incomplete, ${bodyProgress(exchange)}`;
   if (exchange.status !== 0) return `answered with ${exchange.status}, still being sent`;
   if (exchange.accepted) return "accepted, not answered yet";
   if (exchange.queued) return "not accepted yet";
@@ -113,7 +121,8 @@ function bodyProgress(exchange: Exchange): string {
 }
 
 /** What the parser met, in words. */
-function firstLineOf(bytes: Buffer): string {
+function firstLineOf(bytes: Buffer | undefined): string {
+  if (bytes === undefined) return "a head that was not whole in time";
   if (bytes[0] === 0x16 && bytes[1] === 0x03) {
     return "a TLS handshake, but this server speaks plain http: the client's URL should start with http://";
   }

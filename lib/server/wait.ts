@@ -1,17 +1,12 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
+import type { Report } from "./callbacks";
 import { withCode, type Caller } from "../errors";
 import type { Exchange } from "../wire/exchange";
 import { invalid, type WaitOptions } from "../options";
 import { requestOf, type Request } from "../request";
-import type { Report } from "./callbacks";
 import { summary } from "./show-error";
-import { afterLook, clearTimeout, setTimeout } from "../timers";
+import { clearTimeout, setTimeout } from "../timers";
 
-/**
- * How often the event loop looks at its sockets before a client that is done has sent nothing. The first look takes in
- * what was sent on an open connection; a new one takes one more to be accepted, and one for its handshake with TLS.
- */
-const LOOKS = 3;
 /** How much of `where` and of what a client came to an error shows, in characters. */
 const SHOWN = 100;
 
@@ -22,6 +17,8 @@ export interface Surroundings {
   readonly caller: Caller | undefined;
   /** Is the wait itself a reason for the process to live? */
   readonly keepsAlive: boolean;
+  /** Settles when everything has come that was sent before. */
+  quiet(): Promise<void>;
   /** Where the server listens. */
   url(): string;
   /** What has come so far, in lines. */
@@ -128,7 +125,7 @@ export class Wait<T> implements Waiter {
 
   /** The client is done: it may have sent its request in the same turn, so what has come is looked at first. */
   async #clientDone(error: () => Error): Promise<void> {
-    for (let i = 0; i < LOOKS && !this.ended; i++) await afterLook();
+    await this.#around!.quiet();
     if (!this.ended) this.#end(error());
   }
 
@@ -175,7 +172,7 @@ export function handled<T>(given: PromiseLike<T>): Promise<T> {
   return promise;
 }
 
-/** What the pull form gives. */
+/** Hands a request to a caller, who is told of its failures by `report`. */
 export function accept(exchange: Exchange, report: Report): Request {
   exchange.accept();
   exchange.report = report;

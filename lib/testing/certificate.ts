@@ -15,7 +15,12 @@
  * assert.equal(String(await response.toArray()), "safe");
  * await server.close();
  */
-export const testCertificate: { readonly key: string; readonly cert: string } = Object.freeze({
+export const testCertificate: {
+  /** The private key, as PEM. */
+  readonly key: string;
+  /** The certificate, which is its own authority, as PEM. */
+  readonly cert: string;
+} = Object.freeze({
   key: `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgwrC6CVXnOwnr+KhP
 YI1zz47ekbnoPGWkwp/1Xej4OFWhRANCAARNw+6OE+UK9Fy0dqZ0Ne931w3t3yx/

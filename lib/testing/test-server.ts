@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { AsyncHttpServer, type TestRules } from "../async-http-server";
 import type { RequestCallback } from "../server/callbacks";
 import type { AsyncHttpServerOptions } from "../options";
@@ -9,7 +10,7 @@ const RULES: TestRules = {
   timeout: 4_000,
   // Under node:test a wait with nothing else alive has to outlive the event loop, or its error is never seen. Jest lives
   // by itself, and complains of whatever keeps it alive after its tests.
-  keepsAlive: process.env.JEST_WORKER_ID === undefined,
+  keepsAlive: (process.env.JEST_WORKER_ID ?? "") === "",
   // Of all errors the one that clients never take for a passing weakness: got, ky, axios-retry, undici's RetryAgent,
   // superagent, ofetch and Octokit do not try again after a 410.
   farewell: { status: 410, text: "The test ended before this request was answered (asynchttpserver)." },
@@ -41,6 +42,12 @@ const RULES: TestRules = {
  * await server.close();
  */
 export function startTestServer(options: AsyncHttpServerOptions): Promise<TestServer>;
+/**
+ * Starts a server for a test, on a free port of 127.0.0.1; without a handler, its requests wait for `acceptRequest`.
+ *
+ * @param callback is given every request
+ * @param options as for `newAsyncHttpServer`
+ */
 export function startTestServer(callback?: RequestCallback, options?: AsyncHttpServerOptions): Promise<TestServer>;
 export async function startTestServer(
   first?: RequestCallback | AsyncHttpServerOptions,
@@ -85,7 +92,7 @@ export class TestServer extends AsyncHttpServer {
     super(options, RULES);
     this.node.unref();
     // With TLS too this is the TCP connection, which is what the event loop counts.
-    this.node.on("connection", (socket) => socket.unref());
+    this.node.on("connection", (socket: Partial<Socket>) => socket.unref?.());
   }
 
   /**
@@ -112,6 +119,11 @@ export class TestServer extends AsyncHttpServer {
   async reset(): Promise<void> {
     (this.requests as Request[]).length = 0;
     await this.forget();
+  }
+
+  /** @internal */
+  override quiet(): Promise<void> {
+    return super.quiet();
   }
 
   /** @internal */

@@ -1,12 +1,13 @@
 import { Caller, withCode } from "../errors";
 import { checkOptions, invalid, type AsyncHttpServerOptions } from "../options";
 import type { RequestCallback } from "../server/callbacks";
-import { afterLook } from "../timers";
 import { startTestServer, TestServer } from "./test-server";
 
 /** The functions of a test runner that run something before and after each test. */
 export interface TestHooks {
+  /** Runs a function before each test, and waits for it. */
   beforeEach(run: () => Promise<void>): unknown;
+  /** Runs a function after each test, failed ones too, and waits for it. */
   afterEach(run: () => Promise<void>): unknown;
 }
 
@@ -19,9 +20,6 @@ export interface UseTestServerOptions extends AsyncHttpServerOptions {
    */
   readonly hooks?: TestHooks | undefined;
 }
-
-/** How often the event loop looks at its sockets, so that clients that nobody awaits come to their end within their test. */
-const LOOKS = 3;
 
 /**
  * A server for each test: it is started before each one, on a free port of 127.0.0.1, and closed after it.
@@ -38,9 +36,8 @@ const LOOKS = 3;
  * @example
  * import { useTestServer } from "asynchttpserver/testing";
  * import assert from "node:assert";
- * import { afterEach, beforeEach, test } from "node:test";
  *
- * const server = useTestServer({ hooks: { beforeEach, afterEach } });
+ * const server = useTestServer();
  *
  * test("the client logs in", async () => {
  *   const reply = fetch(`${server.url}/login`, { method: "POST", body: "ann" });
@@ -51,6 +48,12 @@ const LOOKS = 3;
  * });
  */
 export function useTestServer(options: UseTestServerOptions): TestServer;
+/**
+ * Gives every test of a file, or of a `describe`, a server of its own; without a handler, requests wait for `acceptRequest`.
+ *
+ * @param callback is given every request
+ * @param options as for `newAsyncHttpServer`, and `hooks`
+ */
 export function useTestServer(callback?: RequestCallback, options?: UseTestServerOptions): TestServer;
 export function useTestServer(
   first?: RequestCallback | UseTestServerOptions,
@@ -69,19 +72,15 @@ export function useTestServer(
   });
   afterEach(async () => {
     // A client that was called just before the test failed gets to connect, and a response instead of a refusal.
-    await settleClients();
+    await server?.quiet();
     try {
       await server?.close();
     } finally {
       // One that fails because of that has failed within this test, not within the next.
-      await settleClients();
+      await server?.quiet();
     }
   });
   return standIn(() => server);
-}
-
-async function settleClients(): Promise<void> {
-  for (let i = 0; i < LOOKS; i++) await afterLook();
 }
 
 function hooksOf(given: TestHooks | undefined): TestHooks {

@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import { stream } from "../node";
 
 /** Where a {@link BodyStream} has its bytes from. */
 export interface BodySource {
@@ -16,7 +16,7 @@ export interface BodySource {
  * A layer above Node's message: a message that is destroyed before it is whole takes its connection along, but a handler
  * that stops reading, or whose pipeline fails, still has a response to send.
  */
-export class BodyStream extends Readable {
+export class BodyStream extends stream.Readable {
   readonly #source: BodySource;
   #begun = false;
 

@@ -1,5 +1,5 @@
-import { AsyncResource } from "node:async_hooks";
 import type { Socket } from "node:net";
+import { asyncHooks } from "../node";
 import { setImmediate } from "../timers";
 import type { Exchange } from "./exchange";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
@@ -18,7 +18,7 @@ export interface Acceptor {
   /** The exchange has finished, answered or not. */
   finished(exchange: Exchange): void;
   /** What came was refused before it was a request; `packet` are its latest bytes, if they are known. */
-  refused(status: number, packet: unknown): void;
+  refused(status: number, packet: Buffer | undefined): void;
   /** Gives a socket that Node has let go of back to Node's server. */
   attach(socket: Socket): void;
   /** Milliseconds for which a client may leave a response unread. */
@@ -54,7 +54,7 @@ export class Connection {
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
-  readonly #context = new AsyncResource("HTTPCONNECTION");
+  readonly #context = new asyncHooks.AsyncResource("HTTPCONNECTION");
 
   constructor(socket: Socket, acceptor: Acceptor) {
     this.socket = socket;
@@ -124,7 +124,7 @@ export class Connection {
    * @param atEnd because the client shut its sending side
    * @param packet the bytes that the parser met, if it was the parser
    */
-  fail(refusal: Refusal, atEnd: boolean, packet?: unknown): void {
+  fail(refusal: Refusal, atEnd: boolean, packet?: Buffer): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#state !== "lingering") this.socket.destroy();
       return;
@@ -237,7 +237,7 @@ export class Connection {
     if (this.#state === "lingering") return;
     const current = this.#current;
     if (this.idle) return current?.body.complete === false ? this.#finishBody(current) : endIdle(this.socket);
-    if (farewell !== undefined && current?.sendError(farewell) === true) {
+    if (farewell !== undefined && current?.dismiss(farewell) === true) {
       this.socket.end();
       // Whoever closes the server sees to the end.
       discardRest(this.socket, this.#resumeReading());

@@ -1,10 +1,11 @@
-import { AsyncResource } from "node:async_hooks";
+import type { AsyncResource } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
 import { codeToString, reasonPhrase } from "../http/status";
+import { asyncHooks } from "../node";
 import type { Connection } from "./connection";
 import { reset } from "./lingering-close";
 import { RequestBody, type BodyOptions } from "./request-body";
@@ -45,6 +46,7 @@ export class Exchange implements Linked<Exchange> {
   next: Exchange | undefined = undefined;
 
   #responseState: ResponseState = "none";
+  #dismissed = false;
   #responseHead: ResponseHead | undefined = undefined;
   #writer: SourceWriter | undefined = undefined;
   /** Settles the promise of `respond`. */
@@ -114,7 +116,7 @@ export class Exchange implements Linked<Exchange> {
    * To be called in the turn of that event.
    */
   keepContext(): void {
-    this.#context ??= new AsyncResource("HTTPREQUEST");
+    this.#context ??= new asyncHooks.AsyncResource("HTTPREQUEST");
   }
 
   /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
@@ -146,6 +148,7 @@ export class Exchange implements Linked<Exchange> {
     const source = body instanceof Source ? body : undefined;
     let kept = false;
     try {
+      if (this.#dismissed) return settled;
       if (isInterim(code)) return this.#respondInterim(code, init);
       if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
       const head = this.#decide(code, init, reason, body);
@@ -160,6 +163,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** Sends status line and header fields; see `Request.sendHeaders`. */
   sendHeaders(init: HeadersInit, code: number): Promise<void> {
+    if (this.#dismissed) return settled;
     if (isInterim(code)) return this.#respondInterim(code, init);
     this.#checkUnanswered();
     const head = this.#decideHead(code, init, undefined, -1);
@@ -190,6 +194,11 @@ export class Exchange implements Linked<Exchange> {
     sendWhole(this.response, hasContent ? text : "");
     if (this.socket.writableLength > 0) this.connection.limitSending();
     return true;
+  }
+
+  /** Answers for a handler that has not, since the server closes; what it answers later goes nowhere. */
+  dismiss(farewell: Refusal): boolean {
+    return (this.#dismissed = this.sendError(farewell));
   }
 
   /** The response is with the operating system. */

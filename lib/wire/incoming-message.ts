@@ -1,5 +1,5 @@
-import { IncomingMessage } from "node:http";
-import { isUint8Array } from "node:util/types";
+import type { IncomingMessage } from "node:http";
+import { http, util } from "../node";
 
 /** Where the bytes of a request body go. */
 export interface BodySink {
@@ -14,7 +14,7 @@ export interface BodySink {
 const { nextTick } = process;
 
 /** What Node's server calls when a response has finished and nobody has read the request. */
-const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
+const dump = (http.IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
 
 /**
  * The `http.IncomingMessage` of every request: while it has a sink, its body goes there straight from Node's parser.
@@ -25,7 +25,7 @@ const dump = (IncomingMessage.prototype as { _dump?(this: IncomingMessage): void
  * Relies on this of Node's insides: its parser hands a body to `push`, and its server discards a request that nobody has
  * read by `_dump`. Where Node makes messages of another class, {@link receiveBody} reads the stream by its public face.
  */
-export class Incoming extends IncomingMessage {
+export class Incoming extends http.IncomingMessage {
   sink: BodySink | undefined = undefined;
   /** Bytes of the body that went into the stream alone. */
   streamed = 0;
@@ -153,6 +153,6 @@ export function resumeBody(raw: IncomingMessage): void {
 /** Bytes as Node's own kind; other runtimes' messages have chunks of the language's kind. */
 function toBuffer(chunk: unknown): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk;
-  if (isUint8Array(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  if (util.types.isUint8Array(chunk)) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   return Buffer.from(String(chunk));
 }

@@ -1,7 +1,8 @@
-import * as http from "node:http";
-import type * as https from "node:https";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
+import type * as tls from "node:https";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { http, https } from "../node";
 import { Connection, type Acceptor } from "./connection";
 import { Exchange } from "./exchange";
 import { Incoming } from "./incoming-message";
@@ -11,7 +12,7 @@ import { needsNoContinue } from "./server-response";
 import { UpgradeDecision } from "./upgrade";
 
 /** Our own defaults for Node's options; the caller's go on top. */
-const DEFAULTS: http.ServerOptions = {
+const DEFAULTS: ServerOptions = {
   // Longer than the 60 s for which nginx and most balancers keep an idle connection, so that they end it, not we.
   keepAliveTimeout: 65_000,
   // How exactly Node's own two are kept: 60 s for a head (`headersTimeout`), 300 s for a request (`requestTimeout`).
@@ -25,12 +26,12 @@ const SEND_TIMEOUT = 120_000;
 
 /** What a server is made with, as far as it concerns the wire. */
 export interface NodeServerOptions {
-  readonly http?: http.ServerOptions | undefined;
-  readonly tls?: https.ServerOptions | undefined;
+  readonly http?: ServerOptions | undefined;
+  readonly tls?: tls.ServerOptions | undefined;
 }
 
 /** Makes the server of `node:http`, or of `node:https`, that does the parsing. */
-function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: UpgradeDecision): http.Server {
+function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: UpgradeDecision): Server {
   const options = {
     ...DEFAULTS,
     ...given,
@@ -40,7 +41,7 @@ function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: Upg
     IncomingMessage: Incoming as typeof http.IncomingMessage,
     // A message that is never read as a stream would be no stream at all, for nobody.
     optimizeEmptyRequests: false,
-    shouldUpgradeCallback(this: http.Server, raw: http.IncomingMessage): boolean {
+    shouldUpgradeCallback(this: Server, raw: IncomingMessage): boolean {
       return othersListen(this, "upgrade") || upgrades.shouldUpgrade(raw);
     },
   };
@@ -51,14 +52,12 @@ function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: Upg
   return Object.assign(node, { httpAllowHalfOpen: true });
 }
 
-function createSecureServer(options: object): http.Server {
-  // Loaded only where it is used, because it costs more than all the rest of the package.
-  const { createServer } = require("node:https") as typeof import("node:https");
-  return createServer(options) as unknown as http.Server;
+function createSecureServer(options: object): Server {
+  return https().createServer(options) as unknown as Server;
 }
 
 /** Does anybody but this library listen for these events? Its own listener is there from the start. */
-function othersListen(node: http.Server, event: "request" | "upgrade" | "connect"): boolean {
+function othersListen(node: Server, event: "request" | "upgrade" | "connect"): boolean {
   return node.listenerCount(event) > 1;
 }
 
@@ -75,7 +74,7 @@ export function connectClients(
   options: NodeServerOptions,
   bodies: BodyOptions,
   server: Omit<Acceptor, "attach" | "sendTimeout" | "bodyTimeout">,
-): Clients & { readonly node: http.Server } {
+): Clients & { readonly node: Server } {
   const upgrades = new UpgradeDecision();
   const node = createNodeServer(options, upgrades);
   const secure = options.tls !== undefined;
@@ -95,7 +94,7 @@ export function connectClients(
     bodyTimeout: () => node.requestTimeout,
   };
 
-  const receive = (raw: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void => {
+  const receive = (raw: IncomingMessage, response: ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
     const head = readHead(raw, limits);
@@ -109,7 +108,7 @@ export function connectClients(
     connection.receive(exchange, !response.shouldKeepAlive);
   };
 
-  const receiveUpgrade = (event: "upgrade" | "connect", raw: http.IncomingMessage, socket: Duplex, behind: Buffer): void => {
+  const receiveUpgrade = (event: "upgrade" | "connect", raw: IncomingMessage, socket: Duplex, behind: Buffer): void => {
     const connection = connections.get(socket as Socket);
     // As with bare `node:http`: where others listen for upgrades, these are theirs.
     if (othersListen(node, event)) return connection?.leaveToOthers();

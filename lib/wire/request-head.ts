@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { isIPv6 } from "node:net";
 import { headerLimit } from "../http/headers";
+import { net } from "../node";
 
 /** RFC 9112 3: the longest request line that is accepted, in bytes without its CRLF; Nim's limit. */
 const REQUEST_LINE_LIMIT = 8192;
@@ -123,7 +123,7 @@ function isAuthority(value: string): boolean {
   const parts = HOST.exec(value);
   if (parts === null) return false;
   const [, address, port = ""] = parts;
-  return (address === undefined || isIPv6(address)) && Number(port) <= 65_535;
+  return (address === undefined || net.isIPv6(address)) && Number(port) <= 65_535;
 }
 
 /** RFC 9110 5.1: field names are case-insensitive; the two usual spellings need no folding. */

@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
-import { types } from "node:util";
-import { withCode } from "../errors";
+import { shown, withCode } from "../errors";
+import { util } from "../node";
 import { clearTimeout, setTimeout } from "../timers";
 
 /**
@@ -32,19 +32,21 @@ export type Content =
   | ReadableStream
   | AsyncIterable<string | Uint8Array>;
 
-/** Content in the forms that are left: text, bytes, or a source. */
+/** Content in the forms that are left: text, bytes, or a source. @internal */
 export type Body = string | Buffer | Source;
 
 /** Milliseconds for which the head of a response waits for the first chunk of its source. */
 const HEAD_WAIT = 100;
 
-/** A source with this property set to true gets its head on the wire before its first chunk. */
+/** A source with this property set to true gets its head on the wire before its first chunk. @internal */
 export const headFirst = Symbol("asynchttpserver.headFirst");
 
 /**
  * A stream or async iterable that was handed over.
  *
  * It is read once, or released. Its errors end no process, whether anybody reads it or not.
+ *
+ * @internal
  */
 export class Source {
   /** Does the head go out without waiting for the first chunk? */
@@ -73,7 +75,7 @@ export class Source {
       const { destroy } = this.#given as Partial<Readable>;
       if (typeof destroy === "function") (this.#given as Readable).destroy();
       // A generator that never started runs no `finally`: it has not come to its `try` yet.
-      else if (this.#iterator === undefined && types.isGeneratorObject(this.#given)) this.next().then(undefined, ignore);
+      else if (this.#iterator === undefined && util.types.isGeneratorObject(this.#given)) this.next().then(undefined, ignore);
       const iterator = (this.#iterator ??= iterate(this.#given));
       Promise.resolve(iterator.return?.()).then(undefined, ignore);
     } catch {
@@ -97,26 +99,35 @@ function iterate(source: AsyncIterable<unknown>): AsyncIterator<unknown> {
  * Reduces content to text, bytes or a source; realm-safe, so that a test environment's own `Uint8Array` will do.
  *
  * @throws TypeError `ERR_INVALID_ARGUMENT` for anything else
+ *
+ * @internal
  */
 export function toBody(content: unknown): Body {
   if (typeof content === "string") return content;
   if (ArrayBuffer.isView(content)) return Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  if (types.isAnyArrayBuffer(content)) return Buffer.from(content);
+  if (util.types.isAnyArrayBuffer(content)) return Buffer.from(content);
   if (typeof content === "object" && content !== null) {
     if (Symbol.asyncIterator in content) return new Source(content as AsyncIterable<unknown>);
     // jsdom's and older web streams have a reader only.
     if (typeof (content as Partial<ReadableStream>).getReader === "function") return new Source(content as ReadableStream);
   }
-  throw withCode(
-    "ERR_INVALID_ARGUMENT",
-    new TypeError(
-      "the content must be a string, bytes, a stream or an async iterable (an object wants JSON.stringify first), " +
-        `got ${content === null ? "null" : typeof content}`,
-    ),
-  );
+  const problem = `the content must be a string, bytes, a stream or an async iterable, got ${shown(content)}: ${remedyFor(content)}`;
+  throw withCode("ERR_INVALID_ARGUMENT", new TypeError(problem));
 }
 
-/** A chunk of a source, as bytes. */
+function remedyFor(content: unknown): string {
+  if (content === null) return "leave it out for no content";
+  if (typeof content === "function") return "call it";
+  if (typeof content !== "object") return "make a text of it, with String()";
+  const { then, stream, status } = content as { readonly [name: string]: unknown };
+  if (typeof then === "function") return "await it first";
+  if (typeof stream === "function") return "give its stream()";
+  if (typeof status === "number") return "give a fetch Response alone, as the only argument";
+  if (content.constructor?.name === "URLSearchParams") return "make a text of it, with String()";
+  return "respondJson sends a value as JSON";
+}
+
+/** A chunk of a source, as bytes. @internal */
 export function bytesOf(chunk: unknown): Buffer {
   const bytes = toBody(chunk);
   if (typeof bytes === "string") return Buffer.from(bytes);
@@ -145,7 +156,7 @@ class Disconnection {
   }
 }
 
-/** Sends what a source yields, as it comes, and no faster than the client takes it. */
+/** Sends what a source yields, as it comes, and no faster than the client takes it. @internal */
 export class SourceWriter {
   readonly #source: Source;
   readonly #disconnection = new Disconnection();

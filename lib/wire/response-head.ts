@@ -1,7 +1,7 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
 import { codeToString, reasonPhrase } from "../http/status";
 import { flattenHeaders, type HeadersInit } from "../http/headers";
-import { invalidHeader, withCode } from "../errors";
+import { http } from "../node";
+import { invalidHeader, shown, withCode } from "../errors";
 import { asksToClose, elementsOf } from "./request-head";
 
 /** Taken when the module loads: a test may replace the global one. */
@@ -78,6 +78,7 @@ export function decideHead(
   // and the head of a source goes to Node only when its first chunk is there.
   const early = bare || connection !== undefined || length === -1;
   if (early) for (let i = 0; i < headers.length; i += 2) checkField(headers[i]!, headers[i + 1]!);
+  if (reason !== undefined) checkField("reason-phrase", reason);
   return { code, reason: reason ?? reasonPhrase(code), fields: headers, hasContent, length: sent, close };
 }
 
@@ -123,8 +124,8 @@ export function cannotBeSent(cause: unknown): TypeError {
 
 function checkField(name: string, value: string): void {
   try {
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
+    http.validateHeaderName(name);
+    http.validateHeaderValue(name, value);
   } catch (error) {
     throw cannotBeSent(error);
   }
@@ -134,8 +135,12 @@ function checkStatus(code: number): void {
   if (Number.isInteger(code) && code >= 100 && code <= 599) return;
   throw withCode(
     "ERR_INVALID_STATUS",
-    new RangeError(`the status must be a whole number from 100 to 599, got ${String(code)}`),
+    new RangeError(`the status must be a whole number from 100 to 599, got ${shown(code)}${remedyFor(code)}`),
   );
+}
+
+function remedyFor(code: unknown): string {
+  return typeof (code as { then?: unknown } | null | undefined)?.then === "function" ? ": await it first" : "";
 }
 
 /** Takes what frames the answer out of the caller's list: it is checked, and written again where it fits. */

@@ -4,9 +4,10 @@ import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
+import { test } from "node:test";
 import { newAsyncHttpServer } from "asynchttpserver";
 import { testCertificate } from "asynchttpserver/testing";
-import { check, run } from "../harness.mjs";
+import { run } from "../harness.mjs";
 
 const MAX_BODY = 8_388_608;
 const servers = [];
@@ -43,7 +44,10 @@ async function tunnel(request) {
   const { hostname, port } = request.url;
   if (hostname !== "127.0.0.1") return request.respond(403, "not there");
   const upstream = connect(Number(port), hostname);
-  const failed = await once(upstream, "connect").then(() => undefined, (error) => error);
+  const failed = await once(upstream, "connect").then(
+    () => undefined,
+    (error) => error,
+  );
   if (failed !== undefined) return request.respond(502, failed.code);
   await request.respond(200);
   upstream.write(request.head);
@@ -57,34 +61,38 @@ const secure = await start(tell, { tls: testCertificate });
 const proxy = await start(tunnel);
 const empty = hash("");
 
-await check("curl: GET, HEAD, POST, a path with a query", async () => {
+await test("curl: GET, HEAD, POST, a path with a query", async () => {
   assert.deepEqual(await curl(`${plain.url}/a?b=c`), { code: 0, status: 200, text: `GET /a 0 ${empty}` });
   assert.deepEqual(await curl("-d", "x", plain.url), { code: 0, status: 200, text: `POST / 1 ${hash("x")}` });
   assert.equal((await curl("-I", plain.url)).status, 200);
 });
 
-await check("curl: HTTP/1.0", async () => {
+await test("curl: HTTP/1.0", async () => {
   assert.deepEqual(await curl("-0", `${plain.url}/old`), { code: 0, status: 200, text: `GET /old 0 ${empty}` });
 });
 
-await check("curl --cacert: HTTPS by address and by name", async () => {
+await test("curl --cacert: HTTPS by address and by name", async () => {
   const text = `GET /s 0 ${empty}`;
   assert.deepEqual(await curl("--cacert", "cert.pem", `${secure.url}/s`), { code: 0, status: 200, text });
   const byName = `https://localhost:${secure.getPort()}/s`;
   assert.deepEqual(await curl("--ipv4", "--cacert", "cert.pem", byName), { code: 0, status: 200, text });
 });
 
-await check("curl without the certificate does not trust the server, which goes on", async () => {
+await test("curl without the certificate does not trust the server, which goes on", async () => {
   assert.equal((await curl(secure.url)).code, 60);
   assert.notEqual((await curl(secure.url.replace("https", "http"))).code, 0);
   assert.equal((await curl("--cacert", "cert.pem", secure.url)).status, 200);
 });
 
-await check("curl --unix-socket", async () => {
+await test("curl --unix-socket", async () => {
   const server = newAsyncHttpServer();
   await server.listen(0, "./app.sock");
   void server.serve(tell);
-  assert.deepEqual(await curl("--unix-socket", "app.sock", "http://localhost/u"), { code: 0, status: 200, text: `GET /u 0 ${empty}` });
+  assert.deepEqual(await curl("--unix-socket", "app.sock", "http://localhost/u"), {
+    code: 0,
+    status: 200,
+    text: `GET /u 0 ${empty}`,
+  });
   await server.close();
   assert.equal((await curl("--unix-socket", "app.sock", "http://localhost/u")).code, 7);
 });
@@ -97,7 +105,7 @@ const uploads = [
 for (const [name, args] of uploads) {
   for (const server of [plain, secure]) {
     const scheme = server.url.slice(0, server.url.indexOf(":"));
-    await check(`curl -T over ${scheme}, ${name}: maxBody bytes arrive, one more is seen to get 413`, async () => {
+    await test(`curl -T over ${scheme}, ${name}: maxBody bytes arrive, one more is seen to get 413`, async () => {
       const fits = await curl("--cacert", "cert.pem", ...args, "-T", "fits.bin", `${server.url}/up`);
       assert.match(fits.text, new RegExp(`^PUT /up ${MAX_BODY} [0-9a-f]{64}$`));
       const { status, text } = await curl("--cacert", "cert.pem", ...args, "-T", "too-long.bin", `${server.url}/up`);
@@ -125,7 +133,7 @@ for (const options of [{}, { tls: testCertificate }]) {
   const event = scheme === "https" ? "secureConnection" : "connection";
   for (const [framing, args] of [["Content-Length", []], ["chunked", ["-H", "Transfer-Encoding: chunked"]]]) {
     for (const status of [417, 401, 413]) {
-      await check(`curl over ${scheme} with Expect: 100-continue, ${framing}: refused with ${status}, it sends no body`, async () => {
+      await test(`curl over ${scheme} with Expect: 100-continue, ${framing}: refused with ${status}, it sends no body`, async () => {
         const connected = once(server.node, event);
         const { statuses } = await expecting(server, `/${status}`, ...args);
         const [socket] = await connected;
@@ -134,37 +142,44 @@ for (const options of [{}, { tls: testCertificate }]) {
         assert.ok(socket.bytesRead < 1_000, `${socket.bytesRead} bytes were sent`);
       });
     }
-    await check(`curl over ${scheme} with Expect: 100-continue, ${framing}: accepted, it sends the body behind the 100`, async () => {
+    await test(`curl over ${scheme} with Expect: 100-continue, ${framing}: accepted, it sends the body behind the 100`, async () => {
       assert.deepEqual(await expecting(server, "/200", ...args), { code: 0, statuses: [100, 200] });
       assert.equal(bytes, MAX_BODY);
     });
   }
 }
 
-await check("curl --proxytunnel: plain HTTP through CONNECT", async () => {
+await test("curl --proxytunnel: plain HTTP through CONNECT", async () => {
   const { code, text } = await curl("-x", proxy.url, "--proxytunnel", `${plain.url}/t`);
   assert.deepEqual([code, text], [0, `GET /t 0 ${empty}`]);
 });
 
-await check("curl -x: HTTPS through CONNECT, 8 MiB", async () => {
+await test("curl -x: HTTPS through CONNECT, 8 MiB", async () => {
   const { code, text } = await curl("-x", proxy.url, "--cacert", "cert.pem", "-T", "fits.bin", `${secure.url}/t`);
   assert.equal(code, 0);
   assert.match(text, new RegExp(`PUT /t ${MAX_BODY} [0-9a-f]{64}$`));
 });
 
-await check("curl -x: two requests through one tunnel", async () => {
+await test("curl -x: two requests through one tunnel", async () => {
   const { code, text } = await curl("-x", proxy.url, "--proxytunnel", `${plain.url}/1`, `${plain.url}/2`);
   assert.equal(code, 0);
   assert.match(text, /GET \/1 [^]*GET \/2 /);
 });
 
-await check("curl -x: a proxy that is HTTPS itself", async () => {
+await test("curl -x: a proxy that is HTTPS itself", async () => {
   const secureProxy = await start(tunnel, { tls: testCertificate });
-  const { code, text } = await curl("-x", secureProxy.url, "--proxy-cacert", "cert.pem", "--proxytunnel", `${plain.url}/t`);
+  const { code, text } = await curl(
+    "-x",
+    secureProxy.url,
+    "--proxy-cacert",
+    "cert.pem",
+    "--proxytunnel",
+    `${plain.url}/t`,
+  );
   assert.deepEqual([code, text], [0, `GET /t 0 ${empty}`]);
 });
 
-await check("curl -x: CONNECT is refused with 403 and 502, what is no CONNECT with 405", async () => {
+await test("curl -x: CONNECT is refused with 403 and 502, what is no CONNECT with 405", async () => {
   const refused = await run("curl", ["-sSv", "-x", proxy.url, "--proxytunnel", "http://192.0.2.1/"]);
   assert.equal(refused.code, 56);
   assert.match(refused.output, /HTTP\/1\.1 403 Forbidden/);
@@ -178,7 +193,7 @@ await check("curl -x: CONNECT is refused with 403 and 502, what is no CONNECT wi
   assert.deepEqual([status, text], [405, "a proxy for CONNECT only"]);
 });
 
-await check("curl that is killed in a tunnel harms nobody, and close cuts tunnels", async () => {
+await test("curl that is killed in a tunnel harms nobody, and close cuts tunnels", async () => {
   const silent = await start(() => {});
   const killed = await run("curl", ["-sS", "--max-time", "1", "-x", proxy.url, "--proxytunnel", silent.url]);
   assert.equal(killed.code, 28);

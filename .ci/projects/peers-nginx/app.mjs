@@ -35,7 +35,9 @@ async function answer(request) {
     bytes: rawBody.length,
     body: rawBody.length < 100 ? request.body : "",
     peer: request.hostname,
-    headers: Object.fromEntries(raw.rawHeaders.flatMap((name, i, all) => (i % 2 ? [] : [[name.toLowerCase(), all[i + 1]]]))),
+    headers: Object.fromEntries(
+      raw.rawHeaders.flatMap((name, i, all) => (i % 2 ? [] : [[name.toLowerCase(), all[i + 1]]])),
+    ),
   };
   await request.respond(200, JSON.stringify(told), { "Content-Type": "application/json" });
 }

@@ -5,10 +5,11 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
+import { test } from "node:test";
 import { newAsyncHttpServer } from "asynchttpserver";
 import { fetch } from "undici";
 import { WebSocket } from "ws";
-import { check, run } from "../harness.mjs";
+import { run } from "../harness.mjs";
 import { Nginx, until } from "./nginx.mjs";
 
 /** One process of the application; `replace` restarts it on its port. */
@@ -101,42 +102,52 @@ const apps = [await App.start(), await App.start()];
 const ports = apps.map(({ port }) => port);
 const nginx = await Nginx.start("run", ports);
 
-await check("nginx: a request comes through, on either process", async () => {
+await test("nginx: a request comes through, on either process", async () => {
   const pids = new Set();
   for (let i = 0; i < 20; i++) pids.add((await ask(nginx.url)).told.pid);
   assert.deepEqual([...pids].sort(), apps.map(({ pid }) => pid).sort());
 });
 
-await check("nginx: connections to the upstream are kept", async () => {
+await test("nginx: connections to the upstream are kept", async () => {
   const before = await apps[0].connections();
-  for (let i = 0; i < 200; i++) assert.equal((await ask(nginx.url, { method: i % 2 ? "POST" : "GET" })).told.headers.connection, undefined);
+  for (let i = 0; i < 200; i++)
+    assert.equal((await ask(nginx.url, { method: i % 2 ? "POST" : "GET" })).told.headers.connection, undefined);
   // Two workers, and now and then two requests at once.
   assert.ok((await apps[0].connections()) - before <= 4);
 });
 
-await check("nginx: X-Forwarded-For ends with the client's address, behind what the client has made up", async () => {
+await test("nginx: X-Forwarded-For ends with the client's address, behind what the client has made up", async () => {
   const { told } = await ask(nginx.url, { headers: { "X-Forwarded-For": "198.51.100.1" } });
   assert.equal(told.headers["x-forwarded-for"], "198.51.100.1, 127.0.0.1");
   assert.equal(told.headers["x-forwarded-proto"], "http");
   assert.equal(told.peer, "127.0.0.1");
 });
 
-for (const [path, how] of [["/", "stored first"], ["/upload/", "passed on as they arrive"]]) {
-  await check(`nginx: uploads that are ${how}: maxBody bytes arrive`, async () => {
+for (const [path, how] of [
+  ["/", "stored first"],
+  ["/upload/", "passed on as they arrive"],
+]) {
+  await test(`nginx: uploads that are ${how}: maxBody bytes arrive`, async () => {
     const { status, told } = await ask(nginx.url + path, { method: "POST", body: Buffer.alloc(1_000_000) });
     assert.deepEqual([status, told.bytes], [200, 1_000_000]);
   });
 
-  for (const [framing, headers] of [["Content-Length", {}], ["chunks", { "Transfer-Encoding": "chunked" }]]) {
-    await check(`nginx: uploads that are ${how}, by ${framing}: the client sees 413 for more`, async () => {
+  for (const [framing, headers] of [
+    ["Content-Length", {}],
+    ["chunks", { "Transfer-Encoding": "chunked" }],
+  ]) {
+    await test(`nginx: uploads that are ${how}, by ${framing}: the client sees 413 for more`, async () => {
       for (const size of [1_000_001, 20_000_000]) {
-        const answers = Array.from({ length: 5 }, () => ask(nginx.url + path, { method: "POST", body: Buffer.alloc(size), headers }));
-        for (const { status, told } of await Promise.all(answers)) assert.deepEqual([status, told], [413, "413 Request Entity Too Large"]);
+        const answers = Array.from({ length: 5 }, () =>
+          ask(nginx.url + path, { method: "POST", body: Buffer.alloc(size), headers }),
+        );
+        for (const { status, told } of await Promise.all(answers))
+          assert.deepEqual([status, told], [413, "413 Request Entity Too Large"]);
       }
     });
   }
 
-  await check(`nginx: uploads that are ${how}: curl, with and without Expect, sees 413`, async () => {
+  await test(`nginx: uploads that are ${how}: curl, with and without Expect, sees 413`, async () => {
     writeFileSync("body.bin", Buffer.alloc(5_000_000));
     for (const expect of ["Expect: 100-continue", "Expect:"]) {
       const args = ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "-H", expect, "--data-binary", "@body.bin"];
@@ -146,14 +157,14 @@ for (const [path, how] of [["/", "stored first"], ["/upload/", "passed on as the
   });
 }
 
-await check("nginx: server-sent events arrive as they are sent, and end with the client", async () => {
+await test("nginx: server-sent events arrive as they are sent, and end with the client", async () => {
   const response = await fetch(`${nginx.url}/live/events`);
   const reader = response.body.getReader();
   for (let id = 1; id <= 3; id++) assert.equal(String(Buffer.from((await reader.read()).value)), `id: ${id}\n\n`);
   await reader.cancel();
 });
 
-await check("nginx: WebSockets, beside plain requests", async () => {
+await test("nginx: WebSockets, beside plain requests", async () => {
   for (const path of ["/", "/live/"]) {
     const socket = new WebSocket(nginx.url.replace("http", "ws") + path);
     await once(socket, "open");
@@ -168,12 +179,14 @@ await check("nginx: WebSockets, beside plain requests", async () => {
   }
 });
 
-await check("nginx: Unix sockets as the upstream, 413 too", async () => {
+await test("nginx: Unix sockets as the upstream, 413 too", async () => {
   const servers = [newAsyncHttpServer({ maxBody: 1_000_000 }), newAsyncHttpServer({ maxBody: 1_000_000 })];
   const paths = servers.map((_, i) => `${process.cwd()}/app${i}.sock`);
   for (const [i, server] of servers.entries()) {
     await server.listen(0, paths[i]);
-    void server.serve((request) => request.respond(200, JSON.stringify({ path: paths[i], bytes: request.rawBody.length })));
+    void server.serve((request) =>
+      request.respond(200, JSON.stringify({ path: paths[i], bytes: request.rawBody.length })),
+    );
   }
   const other = await Nginx.start("unix", paths);
   const seen = new Set();
@@ -187,7 +200,7 @@ await check("nginx: Unix sockets as the upstream, 413 too", async () => {
   for (const server of servers) await server.close();
 });
 
-await check("nginx: a server that streams, uploads passed on as they arrive", async () => {
+await test("nginx: a server that streams, uploads passed on as they arrive", async () => {
   const servers = [newAsyncHttpServer({ stream: true }), newAsyncHttpServer({ stream: true })];
   for (const server of servers) {
     await server.listen(0);
@@ -213,13 +226,13 @@ await check("nginx: a server that streams, uploads passed on as they arrive", as
   for (const server of servers) await server.close();
 });
 
-await check("nginx -s reload: no request is lost under load", async () => {
+await test("nginx -s reload: no request is lost under load", async () => {
   await underLoad(nginx.url, ["GET", "POST"], async () => {
     for (let i = 0; i < 3; i++) await nginx.reload();
   });
 });
 
-await check("restart one by one: no GET is lost under load", async () => {
+await test("restart one by one: no GET is lost under load", async () => {
   const before = apps.map(({ pid }) => pid);
   const pids = await underLoad(nginx.url, ["GET"], async () => {
     for (const app of [...apps, ...apps]) await app.replace();
@@ -227,7 +240,7 @@ await check("restart one by one: no GET is lost under load", async () => {
   for (const { pid } of apps) assert.ok(pids.has(pid) && !before.includes(pid));
 });
 
-await check("restart one by one, each taken out of nginx first: no request of any method is lost under load", async () => {
+await test("restart one by one, each taken out of nginx first: no request of any method is lost under load", async () => {
   const pids = await underLoad(nginx.url, ["POST", "PATCH", "GET"], async () => {
     for (const app of [...apps, ...apps]) {
       await nginx.reload([app.port]);
@@ -238,10 +251,13 @@ await check("restart one by one, each taken out of nginx first: no request of an
   for (const { pid } of apps) assert.ok(pids.has(pid));
 });
 
-await check("nginx has nothing to complain about but the processes that were restarted", async () => {
+await test("nginx has nothing to complain about but the processes that were restarted", async () => {
   const lines = nginx.errorLog.split("\n").filter((line) => /\[(?:error|crit|alert|emerg)\]/.test(line));
   const restarted = /connect\(\) failed \(111|prematurely closed|recv\(\) failed \(104|Broken pipe|Connection reset/;
-  assert.deepEqual(lines.filter((line) => !restarted.test(line)), []);
+  assert.deepEqual(
+    lines.filter((line) => !restarted.test(line)),
+    [],
+  );
 });
 
 await nginx.stop();

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { CHECKOUT, succeed } from "../harness.mjs";
 
-const PROGRAM = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].find((path) => existsSync(path)) ?? "nginx";
+const PROGRAM =
+  ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].find((path) => existsSync(path)) ?? "nginx";
 const EXAMPLE = readFileSync(`${CHECKOUT}/docs/examples/nginx.conf`, "utf8");
 
 export class Nginx {
@@ -30,7 +31,11 @@ export class Nginx {
     nginx.#write([]);
     nginx.#child = spawn(PROGRAM, nginx.#args(), { stdio: ["ignore", "inherit", "inherit"] });
     process.once("exit", () => nginx.#child.kill());
-    await until(() => accepts(nginx.#port), "nginx to listen", () => nginx.#child.exitCode === null);
+    await until(
+      () => accepts(nginx.#port),
+      "nginx to listen",
+      () => nginx.#child.exitCode === null,
+    );
     return nginx;
   }
 
@@ -71,7 +76,9 @@ export class Nginx {
       .replace("127.0.0.1:8081", second);
     assert.ok(app.includes(`:${this.#port};`) && app.includes(first) && app.includes(second));
     writeFileSync(join(this.#directory, "app.conf"), app);
-    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path tmp_${name};`);
+    const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+      (name) => `${name}_temp_path tmp_${name};`,
+    );
     // Started by root, the workers would be somebody who may not look into this directory.
     const user = process.getuid() === 0 ? "user root;\n" : "";
     writeFileSync(
@@ -89,7 +96,11 @@ export class Nginx {
 
 function parentOf(pid) {
   try {
-    return Number(readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) . /s, "").split(" ")[0]);
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, "utf8")
+        .replace(/^.*\) . /s, "")
+        .split(" ")[0],
+    );
   } catch {
     return undefined;
   }
@@ -106,7 +117,10 @@ async function freePort() {
 
 async function accepts(port) {
   const client = connect(port, "127.0.0.1");
-  const connected = await once(client, "connect").then(() => true, () => false);
+  const connected = await once(client, "connect").then(
+    () => true,
+    () => false,
+  );
   client.destroy();
   return connected;
 }

@@ -1,25 +1,24 @@
-// Runs on the Node to be tried; prints a line for each check and ends with code 0 if all went well.
+// Runs on the Node to be tried.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { test } from "node:test";
 import { newAsyncHttpServer } from "asynchttpserver";
 import { testCertificate } from "asynchttpserver/testing";
 import { WebSocket as UndiciSocket } from "undici";
 import { WebSocket as WsSocket, WebSocketServer } from "ws";
 
-async function check(name, body) {
+function check(name, body) {
   const started = [];
-  try {
-    await body((options, wsOptions) => startEcho(started, options, wsOptions));
-    console.log(`ok - ${name}`);
-  } catch (error) {
-    console.log(`not ok - ${name}\n${error.stack}`);
-    process.exitCode = 1;
-  } finally {
-    for (const server of started) await server.close();
-  }
+  return test(name, async () => {
+    try {
+      await body((options, wsOptions) => startEcho(started, options, wsOptions));
+    } finally {
+      for (const server of started) await server.close();
+    }
+  });
 }
 
 /** A server whose WebSockets say what they hear; `errors` has what its callbacks threw. */
@@ -96,7 +95,9 @@ for (const [name, Socket] of makes) {
     const sockets = await Promise.all(Array.from({ length: 50 }, () => open(Socket, url)));
     await Promise.all([
       ...sockets.map((socket, i) => expectEcho(socket, `socket ${i}`)),
-      ...sockets.map(async (_, i) => assert.equal(await (await fetch(server.url, { method: "POST", body: `${i}` })).text(), `${i}`)),
+      ...sockets.map(async (_, i) =>
+        assert.equal(await (await fetch(server.url, { method: "POST", body: `${i}` })).text(), `${i}`),
+      ),
     ]);
     for (const socket of sockets) socket.close();
   });
@@ -132,11 +133,15 @@ await check("ws over TLS", async (start) => {
 await check("a frame in the same packet as the upgrade request", async (start) => {
   const { server } = await start();
   const socket = connect(server.getPort(), "127.0.0.1");
-  const head = "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+  const head =
+    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
   const frame = Buffer.from([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]);
-  socket.write(Buffer.concat([Buffer.from(`${head}Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`), frame]));
+  socket.write(
+    Buffer.concat([Buffer.from(`${head}Sec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`), frame]),
+  );
   let received = Buffer.alloc(0);
-  while (received.indexOf(Buffer.from([0x81, 0x02, 0x68, 0x69])) < 0) received = Buffer.concat([received, (await once(socket, "data"))[0]]);
+  while (received.indexOf(Buffer.from([0x81, 0x02, 0x68, 0x69])) < 0)
+    received = Buffer.concat([received, (await once(socket, "data"))[0]]);
   assert.match(received.toString("latin1"), /^HTTP\/1\.1 101 /);
   socket.destroy();
 });
@@ -158,7 +163,10 @@ await check("clients that reset, before and after the upgrade, harm nobody", asy
 });
 
 await check("docs/examples/web-socket.ts: says goodbye with 1001 when it is stopped, and ends", async () => {
-  const program = spawn(process.execPath, ["web-socket.js"], { env: { ...process.env, PORT: "0" }, stdio: ["ignore", "pipe", "inherit"] });
+  const program = spawn(process.execPath, ["web-socket.js"], {
+    env: { ...process.env, PORT: "0" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const ended = once(program, "close");
   const [line] = await once(program.stdout, "data");
   const url = String(line).trim();

@@ -1,6 +1,7 @@
 // The declarations as a strict user meets them: no skipLibCheck, only @types/node, every way to resolve a module.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { check, succeed } from "../harness.mjs";
+import { test } from "node:test";
+import { succeed } from "../harness.mjs";
 
 const use = readFileSync("use.ts", "utf8");
 
@@ -48,7 +49,7 @@ for (const { name, module, compilers: names } of resolutions) {
     }),
   );
   for (const compiler of names) {
-    await check(`${compiler}, ${name}`, () =>
+    await test(`${compiler}, ${name}`, () =>
       succeed("node", [`node_modules/${compilers[compiler]}/bin/tsc`, "-p", name]));
   }
 }

@@ -1,6 +1,6 @@
 // Compiled, never run: what a user writes has the types that the contract promises.
-import * as http from "node:http";
-import * as net from "node:net";
+import type * as http from "node:http";
+import type * as net from "node:net";
 import {
   type AsyncHttpServer,
   type HttpHeaders,
@@ -79,5 +79,6 @@ export async function testing(): Promise<void> {
   newAsyncHttpServer({ maxBody: 10, onError: (error, request) => console.log(error, request?.url.path) });
   // @ts-expect-error: an unknown option is a mistake
   newAsyncHttpServer({ maxBodySize: 10 });
-  is<Same<ReturnType<typeof parseUri>, Uri>>();
+  const uri = parseUri("/");
+  is<Same<typeof uri, Uri>>();
 }

@@ -1,0 +1,1 @@
+exports.Server = require("asynchttpserver").AsyncHttpServer;
