@@ -163,7 +163,7 @@ export class Request {
    *   await request.readBody();
    *   await request.respond(Http200, request.body);
    * });
-   * const send = (headers) => fetch(server.url, { method: "POST", body: "hello", headers });
+   * const send = (headers: Record<string, string>) => fetch(server.url, { method: "POST", body: "hello", headers });
    * assert.equal((await send({})).status, Http401);
    * assert.equal(await (await send({ authorization: "me" })).text(), "hello");
    * await server.close();
