@@ -9,6 +9,8 @@ export interface BodySink {
   data(chunk: Buffer): boolean;
   /** The message is complete. */
   end(): void;
+  /** From now on the message is a stream, which has what was received. Does the sink still take its chunks? */
+  exposed(): boolean;
 }
 
 const { nextTick } = process;
@@ -54,6 +56,10 @@ export class Incoming extends http.IncomingMessage {
     if (this.sink === undefined || this.#exposed) return;
     this.#exposed = true;
     const { received } = this.sink;
+    if (!this.sink.exposed()) {
+      this.streamed = received.length;
+      this.sink = undefined;
+    }
     if (received.length > 0) super.push(received);
     if (this.complete) super.push(null);
   }
@@ -78,6 +84,13 @@ export function receiveBody(raw: IncomingMessage, sink: BodySink): void {
 /** Makes a message, which has arrived whole, readable as a stream by any way, even if its prototype is replaced. */
 export function exposeBody(raw: IncomingMessage): void {
   if (raw instanceof Incoming) raw.expose();
+}
+
+/** The same for a body that nobody may ever read; `false` where only its public face is there, which would read it at once. */
+export function keepBody(raw: IncomingMessage, sink: BodySink): boolean {
+  if (!(raw instanceof Incoming)) return false;
+  raw.sink = sink;
+  return true;
 }
 
 /** How many bytes of a body have arrived that has no sink; 0 where nobody knows. */
