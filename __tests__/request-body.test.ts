@@ -116,8 +116,11 @@ describe("formData", () => {
     ["filename* in quotes", "b", "boundary=b", [
       ["Content-Disposition: form-data; name=f; filename*=\"utf-8''s.txt\"", "x"],
     ], [["f", "s.txt", expect.any(String), "x"]]],
-    ["curl: escaped quotes", "----c", "boundary=----c", [
-      ['Content-Disposition: form-data; name="a\\"b"', "x"],
+    ["a backslash in front of a quote, as browsers write it", "b", "boundary=b", [
+      ['Content-Disposition: form-data; name="dir\\"; filename="C:\\a.bin"', "x"],
+    ], [["dir\\", "C:\\a.bin", expect.any(String), "x"]]],
+    ["an escaped quote, as browsers and curl write it", "b", "boundary=b", [
+      ['Content-Disposition: form-data; name="a%22b"', "x"],
     ], [['a"b', "x"]]],
     ["letter case, a space before the value's parameters", "b", "BOUNDARY=b; charset=utf-8", [
       ['content-disposition:form-data;name="a"', "x"],

@@ -10,6 +10,7 @@ import { Caller, withCode } from "./errors";
 import { util } from "./node";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, type Clients } from "./wire/node-server";
+import { WatchedPromise } from "./wire/watched-promise";
 import { checkClose, checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
 import type { Request } from "./request";
 import { printFailure } from "./server/show-error";
@@ -25,6 +26,7 @@ const MOST_LOOKS = 200;
 
 /** Prints requests and responses where NODE_DEBUG names the package. */
 const debug = util.debuglog("asynchttpserver");
+const debugs = debug.enabled;
 
 /** In what a server for tests differs. @internal */
 export interface TestRules {
@@ -36,7 +38,7 @@ export interface TestRules {
   readonly farewell: { readonly status: number; readonly text: string };
 }
 
-/** Milliseconds between two looks at the descriptors while they are short. */
+/** Milliseconds between two checks of the descriptors while they are short. */
 const DESCRIPTORS_PAUSE = 50;
 
 /**
@@ -115,7 +117,7 @@ export class AsyncHttpServer {
     const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
     const clients = connectClients(options, bodies, {
       offer: (exchange) => {
-        if (debug.enabled) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
+        if (debugs) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
         this.#traffic.arrived();
         this.arrived(exchange);
         this.#queue.offer(exchange);
@@ -123,7 +125,7 @@ export class AsyncHttpServer {
       wants: (exchange) => this.#queue.wants(exchange),
       withdraw: (exchange) => this.#queue.withdraw(exchange),
       finished: (exchange) => {
-        if (debug.enabled) debug("%s %s: %s", exchange.raw.method, exchange.raw.url, exchange.status || "no response");
+        if (debugs) debug("%s %s: %s", exchange.raw.method, exchange.raw.url, exchange.status || "no response");
         this.#traffic.finished(exchange);
       },
       refused: (status, packet) => {
@@ -326,8 +328,7 @@ export class AsyncHttpServer {
     if (this.#served !== undefined) {
       throw withCode("ERR_ALREADY_SERVING", new Error("the server is served already: close it first"));
     }
-    let settle = ignore;
-    const closed = new Promise<void>((resolve) => (this.#served = settle = resolve));
+    const closed = new Promise<void>((resolve) => (this.#served = resolve));
     try {
       if (typeof first !== "function") await this.listen(first, address);
       this.#checkOpen();
@@ -337,7 +338,7 @@ export class AsyncHttpServer {
     }
     const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#reportToServer);
     if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
-    else void this.#serveWithin(assumedDescriptorsPerRequest, run, settle);
+    else this.#queue.serve(run, this.#gateOf(assumedDescriptorsPerRequest));
     return closed;
   }
 
@@ -425,9 +426,10 @@ export class AsyncHttpServer {
   }
 
   #checkOpen(): void {
-    if (this.node.listening) this.#notice();
     const { now } = this.#state;
     if (now === "listening" || now === "draining") return;
+    // Node's server listens before it says so.
+    if (this.node.listening) return this.#notice();
     if (now === "closed") throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed: it has to listen again first"));
     this.#address();
   }
@@ -490,12 +492,20 @@ export class AsyncHttpServer {
     else this.#errors.keep(error, requestLine(exchange));
   }
 
-  /** @param settle tells this `serve` from a later one, for a loop that sleeps while the server is closed and listens again */
-  async #serveWithin(assumedDescriptors: number, run: (exchange: Exchange) => void, settle: () => void): Promise<void> {
-    while (this.#state.now !== "closed" && this.#served === settle) {
-      if (this.shouldAcceptRequest(assumedDescriptors)) await this.#accept(false, undefined, run, undefined).catch(ignore);
-      else await new Promise((resolve) => setTimeout(resolve, DESCRIPTORS_PAUSE));
-    }
+  /** Says whether there are descriptors for one more request; if not, the queue is asked again in a while. */
+  #gateOf(assumedDescriptors: number): () => boolean {
+    let asksAgain = false;
+    return () => {
+      if (this.shouldAcceptRequest(assumedDescriptors)) return true;
+      if (!asksAgain) {
+        asksAgain = true;
+        setTimeout(() => {
+          asksAgain = false;
+          this.#queue.resume();
+        }, DESCRIPTORS_PAUSE);
+      }
+      return false;
+    };
   }
 
   async #end(grace: number): Promise<void> {
@@ -517,9 +527,11 @@ export class AsyncHttpServer {
     this.#state.become("closed");
     this.#queue.endAll("closed");
     this.#queue.serve(undefined);
+    let cut = false;
+    for (const { exchanges } of this.#clients.connections.values()) cut ||= exchanges.length > 0;
     await endAll(this.#clients, closed, this.#rules?.farewell);
     // What a callback does about the end of its client, or a `respond` that it did not await, is its error still.
-    await afterLook();
+    if (cut || WatchedPromise.doubtful > 0) await afterLook();
     this.#served?.();
     this.#served = undefined;
   }

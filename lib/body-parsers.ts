@@ -101,7 +101,8 @@ function parameterOf(text: string, name: string): string | undefined {
 }
 
 function parametersOf(text: string): [name: string, value: string][] {
-  const found = text.matchAll(/;[ \t]*([^\s=;"]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))/g);
+  // A quote ends with the next one, as browsers write it: a backslash in front of that is a part of a file's name.
+  const found = text.matchAll(/;[ \t]*([^\s=;"]+)=(?:"([^"]*)"|([^\s;]*))/g);
   return Array.from(found, ([, name, quoted, token]) => [name!.toLowerCase(), quoted ?? token!]);
 }
 
@@ -138,7 +139,7 @@ function plainDisposition(_line: string, disposition: string): string {
   let plain = `Content-Disposition: ${disposition.split(";", 1)[0]!.trim().toLowerCase()}`;
   for (const name of ["name", "filename"]) {
     const value = parameters.get(name);
-    if (value !== undefined) plain += `; ${name}="${value.replace(/\\?"/g, "%22")}"`;
+    if (value !== undefined) plain += `; ${name}="${value.replace(/"/g, "%22")}"`;
   }
   return plain;
 }

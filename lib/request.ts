@@ -262,7 +262,7 @@ export class Request {
    * const request = await server.acceptRequest();
    * const form = await request.formData();
    * assert.equal(form.get("title"), "Sea");
-   * assert.equal(await form.get("photo").text(), "jpeg");
+   * assert.equal(await (form.get("photo") as File).text(), "jpeg");
    * await request.respond(204);
    * await reply;
    * await server.close();

@@ -147,7 +147,7 @@ function toPart(name: string, nodes: readonly ts.Declaration[]): Part {
     .filter((node, _i, { length }) => length === 1 || !("body" in node) || node.body === undefined)
     .map((node) => node.parameters.map((parameter) => parameter.name.getText().replace(/^\{.*\}$/s, "options")));
   const longest = lists.reduce((a, b) => (b.length > a.length ? b : a), []);
-  return { name, doc: docOf(first!), parameters: longest, needs };
+  return { name, doc: docOf(first!), parameters: [...new Set([...longest, ...lists.flat()])], needs };
 }
 
 const TAGS = ["param", "returns", "throws", "example", "see"];

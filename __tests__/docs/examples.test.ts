@@ -215,7 +215,7 @@ test("the program of docs/moving-from-nim.md does what Nim's does", async () => 
   const url = await running.url();
 
   const json = async (response: Response): Promise<unknown> => [response.status, await response.json()];
-  const post = (path: string, body: string): Promise<Response> =>
+  const post = (path: string, body: string | URLSearchParams): Promise<Response> =>
     fetch(url + path, { method: "POST", body, redirect: "manual" });
   expect(await json(await fetch(`${url}/notes`))).toEqual([200, []]);
   expect(await json(await post("/notes", '{"text":"milk"}'))).toEqual([201, { id: 1 }]);
@@ -231,8 +231,8 @@ test("the program of docs/moving-from-nim.md does what Nim's does", async () => 
   for (const bad of ["", "../a", "..%2Fa", "a.b"]) expect((await ask(url, `/files/${bad}`, "PUT")).status).toBe(400);
 
   expect((await fetch(`${url}/me`)).status).toBe(403);
-  expect((await post("/login", "user=ada&password=guess")).status).toBe(403);
-  const response = await post("/login", "user=ada+l&password=secret");
+  expect((await post("/login", new URLSearchParams("user=ada&password=guess"))).status).toBe(403);
+  const response = await post("/login", new URLSearchParams("user=ada+l&password=secret"));
   expect([response.status, response.headers.get("location")]).toEqual([303, "/me"]);
   const [cookie] = /^session=[^;]+/.exec(response.headers.get("set-cookie")!)!;
   expect(await (await fetch(`${url}/me`, { headers: { cookie } })).text()).toBe("Hello ada l");

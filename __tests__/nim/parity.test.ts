@@ -192,7 +192,7 @@ const expectations: Readonly<Record<string, Expectation>> = {
   ...each(["chunked-ext", "chunked-ext-last", "chunked-put", "chunked-patch"], served(hello)),
   "chunked-trailer": served({ ...hello, headers: [["host", "h"], ["transfer-encoding", "chunked"]] }),
   "chunked-put-smuggle": served({ bodyLen: 28, bodyHex: Buffer.from("GET /smuggled HTTP/1.1\r\nA: b").toString("hex") }),
-  // An extension that is legal but long; Node's parser has a limit of 16 KiB for all of a body.
+  // An extension that is legal but long; Node's parser has a limit of 16 KiB for those of a chunk.
   "chunked-size-line-9KiB": served(hello),
   ...each(["chunked-empty-size", "chunked-minus1", "chunked-0x5", "chunked-hash5", "chunked-underscore"], refused(400)),
   ...each(["chunked-space-after-size", "chunked-data-longer", "chunked-LF-after-data"], refused(400)),

@@ -179,6 +179,19 @@ describe("a respond that is rejected and not awaited", () => {
         return [await rejectionOf(server.close())];
       },
     ],
+    [
+      "close, in a test whose client has left",
+      async () => {
+        const server = await startTestServer();
+        const client = await send(server);
+        const request = await server.acceptRequest();
+        client.reset();
+        if (!request.signal.aborted) await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+        await settle(server);
+        void request.respond(999);
+        return [await rejectionOf(server.close())];
+      },
+    ],
   ];
 
   test.each(places)("is told to %s, and is no unhandled rejection", async (_place, told) => {

@@ -183,10 +183,9 @@ describe("shouldAcceptRequest", () => {
     void server.serve(0, echo, "127.0.0.1", 5);
     await once(server.node, "listening");
     const [first, second] = [await RawClient.connect(server), await RawClient.connect(server)];
-    onSystem(limitsOf("1024"), 1024);
-    // The call that waits already takes one request more.
     await first.send(get("/first"));
     await first.read(1);
+    onSystem(limitsOf("1024"), 1024);
     const arrived = once(server.node, "request");
     await second.send(get("/second"));
     await arrived;

@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { RawClient } from "../helpers/raw-client";
-import { get, hasSettled, rejectionOf, settle, startServer } from "../helpers/servers";
+import { get, hasSettled, makeServer, rejectionOf, settle, startServer } from "../helpers/servers";
 
 const isAt = (path: string) => ({ url }: Request): boolean => url.path === path;
 
@@ -80,6 +80,32 @@ describe("where", () => {
     await (await accepted).respond(200, "accepted");
     expect(await (await response).text()).toBe("accepted");
     expect(await (await fetch(`${server.url}/mine`)).text()).toBe("served");
+  });
+
+  test("takes precedence over a serve that minds descriptors, too", async () => {
+    const server = makeServer();
+    void server.serve(0, (request) => request.respond(200, "served"), "127.0.0.1", 0);
+    while (!server.node.listening) await new Promise((resolve) => setImmediate(resolve));
+    expect(await (await fetch(`${server.url}/mine`)).text()).toBe("served");
+    const accepted = server.acceptRequest({ where: isAt("/mine") });
+    expect(await (await fetch(`${server.url}/other`)).text()).toBe("served");
+    const reply = fetch(`${server.url}/mine`);
+    await (await accepted).respond(200, "accepted");
+    expect(await (await reply).text()).toBe("accepted");
+  });
+
+  test("finds a request that a serve without descriptors has left queued", async () => {
+    const server = makeServer();
+    let free = false;
+    jest.spyOn(server, "shouldAcceptRequest").mockImplementation(() => free);
+    void server.serve(0, (request) => request.respond(200, "served"), "127.0.0.1", 0);
+    while (!server.node.listening) await new Promise((resolve) => setImmediate(resolve));
+    const [first, second] = await send(server, "/first", "/mine");
+    await (await server.acceptRequest({ where: isAt("/mine") })).respond(200, "accepted");
+    expect((await second!.read(1))[0]?.body.toString()).toBe("accepted");
+    expect(first!.responses).toEqual([]);
+    free = true;
+    expect((await first!.read(1))[0]?.body.toString()).toBe("served");
   });
 
   test("a wait without it, beside the handler of serve, takes the next request", async () => {

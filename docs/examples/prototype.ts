@@ -1,18 +1,15 @@
 /** A first prototype: notes as JSON, and the files of the directory `public` beside it. Try it with a browser. */
 import { readFile } from "node:fs/promises";
 import { extname, join, resolve, sep } from "node:path";
-import { Http200, Http201, Http400, Http404, newAsyncHttpServer, type HttpCode, type Request } from "asynchttpserver";
+import { Http200, Http201, Http400, Http404, newAsyncHttpServer, type Request } from "asynchttpserver";
 
 const PUBLIC = resolve(process.env.PUBLIC ?? "public");
 const TYPES: Record<string, string> = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" };
 const notes: unknown[] = [];
 
-const json = (request: Request, code: HttpCode, value: unknown): Promise<void> =>
-  request.respond(code, JSON.stringify(value), { "Content-Type": "application/json" });
-
 const routes: Record<string, (request: Request) => Promise<void>> = {
-  "GET /notes": (request) => json(request, Http200, notes),
-  "POST /notes": (request) => json(request, Http201, { id: notes.push(request.json()) }),
+  "GET /notes": (request) => request.respondJson(Http200, notes),
+  "POST /notes": (request) => request.respondJson(Http201, { id: notes.push(request.json()) }),
 };
 
 async function sendFile(request: Request): Promise<void> {
@@ -20,7 +17,7 @@ async function sendFile(request: Request): Promise<void> {
   // Whatever the dots and escapes were, the file must lie below the directory.
   const wanted = request.reqMethod === "GET" && path.startsWith(PUBLIC + sep);
   const bytes = wanted ? await readFile(path).catch(() => undefined) : undefined;
-  if (bytes === undefined) return json(request, Http404, { error: "not found" });
+  if (bytes === undefined) return request.respondJson(Http404, { error: "not found" });
   return request.respond(Http200, bytes, { "Content-Type": TYPES[extname(path)] ?? "application/octet-stream" });
 }
 
@@ -30,7 +27,7 @@ async function callback(request: Request): Promise<void> {
   } catch (error) {
     // A body that is not JSON, a path with a bad escape; everything else is a mistake in this program.
     if (!(error instanceof SyntaxError || error instanceof URIError)) throw error;
-    await json(request, Http400, { error: String(error) });
+    await request.respondJson(Http400, { error: String(error) });
   }
 }
 

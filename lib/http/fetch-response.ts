@@ -12,8 +12,10 @@ export interface ResponseParts {
 
 /** RFC 9110 7.6.1: what belongs to the connection on which a response came, not to the response. */
 const HOP_BY_HOP = ["connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"];
-/** What every fetch of Node has undone by the time its `Response` is there. */
-const DECODED = /^(?:(?:x-)?gzip|deflate|br)(?:[ \t]*,[ \t]*(?:(?:x-)?gzip|deflate|br))*$/i;
+/** The content codings that Node's fetch has undone by the time its `Response` is there, if it knows all of a response. */
+const DECODED = ["gzip", "x-gzip", "deflate", "br"];
+// Since undici 7, which is in Node 24.
+if (Number(process.versions.undici?.split(".")[0]) >= 7) DECODED.push("zstd");
 
 /** Is this a fetch `Response`? Told by what it has: a test environment or undici may have a class of its own. @internal */
 export function isResponse(value: unknown): value is Response {
@@ -39,7 +41,8 @@ export function takeResponse(response: Response): ResponseParts {
   if (response.url !== "") {
     const listed = headers.values("connection").elements();
     for (const name of [...HOP_BY_HOP, ...listed]) headers.del(name);
-    if (DECODED.test(headers.getOrDefault("content-encoding"))) {
+    const codings = headers.values("content-encoding").elements();
+    if (codings.length > 0 && codings.every((coding) => DECODED.includes(coding.toLowerCase()))) {
       headers.del("content-encoding");
       headers.del("content-length");
     }

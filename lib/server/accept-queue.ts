@@ -26,19 +26,22 @@ export class AcceptQueue {
   /** Requests whose bodies are not read, because nobody waits. */
   readonly #unread = new Set<Exchange>();
   #server: ((exchange: Exchange) => void) | undefined;
+  /** May the server take one more now? */
+  #mayServe: () => boolean = always;
 
   /** A complete request: the longest wait that it fits gets it, then the server, else it is queued. */
   offer(exchange: Exchange): void {
     if (this.#unread.size > 0) this.#unread.delete(exchange);
     const waiter = this.#waiterFor(exchange);
-    if (waiter !== undefined) waiter.take(exchange);
-    else if (this.#server !== undefined) this.#server(exchange);
-    else this.#ready.push(exchange);
+    if (waiter !== undefined) return waiter.take(exchange);
+    if (this.#server !== undefined && this.#ready.length === 0 && this.#mayServe()) return this.#server(exchange);
+    this.#ready.push(exchange);
+    if (this.#ready.length > 1) this.#serveReady();
   }
 
   /** Does anybody wait? If not, the exchange is told to `read` as soon as somebody does. */
   wants(exchange: Exchange): boolean {
-    if (this.#waiting.length > 0 || this.#server !== undefined) return true;
+    if (this.#waiting.length > 0 || (this.#server !== undefined && this.#mayServe())) return true;
     this.#unread.add(exchange);
     return false;
   }
@@ -67,12 +70,20 @@ export class AcceptQueue {
     this.#waiting.remove(waiter);
   }
 
-  /** Hands every request to one function, now and from now on; `undefined` ends that. */
-  serve(server: ((exchange: Exchange) => void) | undefined): void {
+  /**
+   * Hands every request that no wait takes to one function, now and from now on; `undefined` ends that.
+   *
+   * @param mayServe is asked before each; where it has said no, `resume` goes on
+   */
+  serve(server: ((exchange: Exchange) => void) | undefined, mayServe: () => boolean = always): void {
     this.#server = server;
-    if (server === undefined) return;
-    for (let exchange = this.take(); exchange !== undefined; exchange = this.take()) server(exchange);
-    this.#readAll();
+    this.#mayServe = mayServe;
+    this.resume();
+  }
+
+  /** What the server did not take before, it may take now. */
+  resume(): void {
+    if (this.#serveReady()) this.#readAll();
   }
 
   /** Tells the longest waiting loop; `false` if none waits. */
@@ -93,6 +104,16 @@ export class AcceptQueue {
       this.#waiting.remove(waiter);
       waiter.closed(how);
     }
+  }
+
+  /** Hands what is queued to the server; `false` where there is none, or it may take no more. */
+  #serveReady(): boolean {
+    while (this.#server !== undefined && this.#mayServe()) {
+      const exchange = this.take();
+      if (exchange === undefined) return true;
+      this.#server(exchange);
+    }
+    return false;
   }
 
   /** Takes the longest wait that a request fits out of the queue. */
@@ -125,4 +146,8 @@ export class AcceptQueue {
     this.#unread.clear();
     for (const exchange of unread) exchange.body.read();
   }
+}
+
+function always(): boolean {
+  return true;
 }

@@ -41,7 +41,8 @@ export class Callbacks {
   run(callback: RequestCallback, exchange: Exchange, report: Report): void {
     exchange.accept();
     exchange.report = report;
-    attempt(() => exchange.run(callback, requestOf(exchange)), (error) => report(error, exchange));
+    // What becomes of the handler is met in its context, too.
+    exchange.run((request) => attempt(() => callback(request), (error) => report(error, exchange)), requestOf(exchange));
   }
 }
 

@@ -70,6 +70,8 @@ export async function endAll(
   }, CLOSE_LINGER_TIME);
   await closed;
   clearTimeout(timer);
+  // Node does not wait for the streams that were handed to it by `emit("connection", duplex)`.
+  for (const socket of connections.keys()) socket.destroy();
 }
 
 /** Lets `await using` close a server. */

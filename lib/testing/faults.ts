@@ -68,7 +68,7 @@ export async function delay(request: Request, ms: number): Promise<void> {
  */
 export function delayed(content: Content, ms: number): AsyncIterable<string | Uint8Array> {
   checkNumber("ms", ms, 0);
-  return atOnce(wrapped(toBody(content), (body) => afterwards(body, ms)));
+  return atOnce(wrapped(toBody(content), (body, pauses) => afterwards(body, pauses, ms)));
 }
 
 /**
@@ -91,7 +91,7 @@ export function delayed(content: Content, ms: number): AsyncIterable<string | Ui
  */
 export function throttled(content: Content, rate: number): AsyncIterable<string | Uint8Array> {
   checkNumber("rate", rate, 1);
-  return wrapped(toBody(content), (body) => slowly(body, rate));
+  return wrapped(toBody(content), (body, pauses) => slowly(body, pauses, rate));
 }
 
 /**
@@ -116,7 +116,7 @@ export function throttled(content: Content, rate: number): AsyncIterable<string 
  */
 export function truncated(request: Request, content: Content, bytes: number): AsyncIterable<string | Uint8Array> {
   checkNumber("bytes", bytes, 0);
-  return atOnce(wrapped(toBody(content), (body) => cutting(request, body, bytes)));
+  return atOnce(wrapped(toBody(content), (body, pauses) => cutting(request, body, pauses, bytes)));
 }
 
 /**
@@ -224,24 +224,24 @@ export function respondGarbage(request: Request, garbage: string | ArrayBufferVi
   endSoon(request.client);
 }
 
-async function* afterwards(content: Body, ms: number): Pieces {
-  await pause(ms);
+async function* afterwards(content: Body, pauses: Pauses, ms: number): Pieces {
+  await pauses.next(ms);
   yield* piecesOf(content);
 }
 
-async function* slowly(content: Body, rate: number): Pieces {
+async function* slowly(content: Body, pauses: Pauses, rate: number): Pieces {
   const size = Math.max(1, Math.floor(rate / PIECES_PER_SECOND));
   for await (const chunk of piecesOf(content)) {
     const bytes = bytesOf(chunk);
     for (let at = 0; at < bytes.length; at += size) {
       const piece = bytes.subarray(at, at + size);
-      await pause((piece.length / rate) * 1_000);
+      await pauses.next((piece.length / rate) * 1_000);
       yield piece;
     }
   }
 }
 
-async function* cutting(request: Request, content: Body, bytes: number): Pieces {
+async function* cutting(request: Request, content: Body, pauses: Pauses, bytes: number): Pieces {
   let left = bytes;
   let missing = false;
   for await (const chunk of piecesOf(content)) {
@@ -253,7 +253,7 @@ async function* cutting(request: Request, content: Body, bytes: number): Pieces 
   }
   if (!missing) return;
   // Node keeps a chunk back until the end of the turn in which it was written.
-  await pause(0);
+  await pauses.next(0);
   // An end of this source would be the end of the content, and an error the failure of `respond`: neither comes.
   dropConnection(request);
   await new Promise<never>(() => {});
@@ -262,12 +262,10 @@ async function* cutting(request: Request, content: Body, bytes: number): Pieces 
 /** A source has its own end and cleaning up; text and bytes are one piece. */
 async function* piecesOf(content: Body): Pieces {
   if (!(content instanceof Source)) return yield content;
-  let ended = false;
   try {
-    for (let step = await content.next(); step.done !== true; step = await content.next()) yield step.value as string;
-    ended = true;
+    for (let piece = await content.next(); piece !== undefined; piece = await content.next()) yield piece;
   } finally {
-    if (!ended) content.release();
+    content.release();
   }
 }
 
@@ -276,19 +274,17 @@ function atOnce<T extends object>(content: T): T {
   return Object.assign(content, { [headFirst]: true });
 }
 
-/** Content made from other content, which it lets go of even where nobody asks it for a piece. */
-function wrapped(content: Body, pieces: (content: Body) => Pieces): AsyncIterable<string | Uint8Array> {
+/** Content made from other content, which it lets go of at once where the response ends early, even in a pause. */
+function wrapped(content: Body, pieces: (content: Body, pauses: Pauses) => Pieces): AsyncIterable<string | Uint8Array> {
   return {
     [Symbol.asyncIterator]() {
-      const iterator = pieces(content);
-      let started = false;
+      const pauses = new Pauses();
+      const iterator = pieces(content, pauses);
       return {
-        next() {
-          started = true;
-          return iterator.next();
-        },
+        next: () => iterator.next(),
         return() {
-          if (!started && content instanceof Source) content.release();
+          if (content instanceof Source) content.release();
+          pauses.end();
           return iterator.return(undefined);
         },
       };
@@ -296,10 +292,26 @@ function wrapped(content: Body, pieces: (content: Body) => Pieces): AsyncIterabl
   };
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
+/** The pauses of one response, none of which keeps the process alive. */
+class Pauses {
+  #timer: NodeJS.Timeout | undefined = undefined;
+  #wake: (() => void) | undefined = undefined;
+  #ended = false;
+
+  /** Settles after so many milliseconds, or when the pauses end. */
+  next(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#ended) return resolve();
+      this.#wake = resolve;
+      this.#timer = setTimeout(resolve, ms).unref();
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.#wake?.();
+  }
 }
 
 function checkNumber(name: string, value: number, least: number): void {

@@ -91,7 +91,7 @@ export class TestServer extends AsyncHttpServer {
   constructor(options: AsyncHttpServerOptions) {
     super(options, RULES);
     this.node.unref();
-    // With TLS too this is the TCP connection, which is what the event loop counts.
+    // With TLS too this is the TCP connection, which is what the event loop counts; or a stream that somebody has emitted.
     this.node.on("connection", (socket: Partial<Socket>) => socket.unref?.());
   }
 

@@ -98,7 +98,6 @@ export class Connection {
     }
     if (last || exchange.body.state === "refused") this.#become("last-request");
     if (this.#current === undefined) return this.#admit(exchange);
-    exchange.keepContext();
     (this.#pipeline ??= []).push(exchange);
     this.#pauseReading();
   }
@@ -179,7 +178,8 @@ export class Connection {
   advance(exchange: Exchange): void {
     if (exchange.body.state === "refused") this.#become("last-request");
     if (exchange !== this.#current) return;
-    if (exchange.responseState === "switched") this.#switched(exchange);
+    if (exchange.answeredByOthers) this.responseFinished(exchange);
+    else if (exchange.responseState === "switched") this.#switched(exchange);
     else if (exchange.body.state === "refused") this.#refuseExchange(exchange);
     else if (exchange.body.ready && !exchange.accepted) this.#offer(exchange);
   }
@@ -187,6 +187,8 @@ export class Connection {
   /** A response is with the operating system. */
   responseFinished(exchange: Exchange): void {
     if (exchange !== this.#current || this.socket.destroyed) return;
+    // As with bare `node:http`, the rest of the body is read by them or discarded, and the connection goes on.
+    if (exchange.answeredByOthers && !exchange.body.complete) return void exchange.raw.once("end", () => this.advance(exchange));
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);
@@ -255,7 +257,6 @@ export class Connection {
     }
     if (exchange.body.streamed) return this.#offerStreamed(exchange);
     if (exchange.body.ready) return this.#offer(exchange);
-    exchange.keepContext();
     // Without `Expect`, the first bytes of a body are read unasked.
     if (exchange.body.state !== "awaiting-continue" || this.#acceptor.wants(exchange)) exchange.body.read();
   }
@@ -264,14 +265,11 @@ export class Connection {
     // Another listener of `server.node` was faster.
     if (exchange.response.headersSent) return;
     this.#acceptor.offer(exchange);
-    if (!exchange.queued) return;
-    exchange.keepContext();
-    this.watchEnd();
+    if (exchange.queued) this.watchEnd();
   }
 
   /** Offers a request when the parser has read the packet that brought its head, which may have the whole body, too. */
   #offerStreamed(exchange: Exchange): void {
-    exchange.keepContext();
     // Node runs the ticks of one part of a packet before it reads the next.
     setImmediate(() => {
       if (exchange === this.#current && exchange.body.ready) this.#offer(exchange);

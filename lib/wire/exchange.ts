@@ -1,4 +1,3 @@
-import type { AsyncResource } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { withCode } from "../errors";
@@ -31,6 +30,8 @@ export class Exchange implements Linked<Exchange> {
   readonly body: RequestBody;
   /** Of an upgrade request or CONNECT, at which Node has let go of the socket. */
   bytesBehind: BytesBehind | undefined = undefined;
+  /** Did another listener of `server.node` send the response? */
+  answeredByOthers = false;
   /** The final status that was sent, or 0. */
   status = 0;
   /** Was it handed to somebody who answers it? */
@@ -54,7 +55,8 @@ export class Exchange implements Linked<Exchange> {
   #abort: AbortController | undefined = undefined;
   /** The client was gone, or going, before the response was whole. */
   #leaving = false;
-  #context: AsyncResource | undefined = undefined;
+  /** Where Node has emitted the request: there its handler runs, whenever that is. */
+  readonly #context = new asyncHooks.AsyncResource("HTTPREQUEST");
   /** What had been written on the connection when an upgrade request was accepted, in bytes. */
   #writtenBefore = 0;
 
@@ -110,15 +112,6 @@ export class Exchange implements Linked<Exchange> {
     this.#writtenBefore = this.bytesBehind === undefined ? 0 : this.socket.bytesWritten;
   }
 
-  /**
-   * Remembers the asynchronous context in which Node has emitted the request, for a handler that runs later.
-   *
-   * To be called in the turn of that event.
-   */
-  keepContext(): void {
-    this.#context ??= new asyncHooks.AsyncResource("HTTPREQUEST");
-  }
-
   /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
   watch<T>(promise: Promise<T>): Promise<T> {
     // The response left at once.
@@ -126,9 +119,9 @@ export class Exchange implements Linked<Exchange> {
     return WatchedPromise.watch(promise, (error) => this.report?.(error, this));
   }
 
-  /** Runs a handler in the asynchronous context of this request. */
+  /** Runs a handler in the asynchronous context of this request, so that what it enters is no other request's. */
   run<T>(handler: (argument: T) => unknown, argument: T): unknown {
-    return this.#context === undefined ? handler(argument) : this.#context.runInAsyncScope(handler, undefined, argument);
+    return this.#context.runInAsyncScope(handler, undefined, argument);
   }
 
   /** The request line as errors name it. */
@@ -204,8 +197,10 @@ export class Exchange implements Linked<Exchange> {
   /** The response is with the operating system. */
   #finish(): void {
     this.#settle?.();
-    // Another listener of `server.node` has answered, unless it has ended already.
-    if (this.#become("ended")) this.status = this.response.statusCode;
+    if (this.#become("ended")) {
+      this.answeredByOthers = true;
+      this.status = this.response.statusCode;
+    }
     this.connection.responseFinished(this);
   }
 
@@ -230,6 +225,11 @@ export class Exchange implements Linked<Exchange> {
 
   /** Ends the exchange of a handler that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
+    // Nothing of it is on the wire yet.
+    if (this.#responseState === "starting" && this.#become("none")) {
+      this.status = 0;
+      this.#writer?.stop();
+    }
     if (this.#takenOver) this.socket.destroy();
     else if (this.#responseState === "none" && !this.response.headersSent) this.#respondFailure();
     else if (this.begun) this.cut();
@@ -292,6 +292,10 @@ export class Exchange implements Linked<Exchange> {
 
   #checkUnanswered(): void {
     if (this.#responseState !== "none") throw alreadyAnswered(this, `it was answered with ${this.status} already`);
+    this.#checkNotAnsweredByOthers();
+  }
+
+  #checkNotAnsweredByOthers(): void {
     if (this.response.headersSent) throw alreadyAnswered(this, "another listener of server.node has answered it");
   }
 
@@ -338,26 +342,22 @@ export class Exchange implements Linked<Exchange> {
       this.status = head.code;
       this.#become("starting");
     }
-    try {
-      if (!headSent) await writer.start();
-    } catch (error) {
-      // Nothing is on the wire yet.
-      if (this.#become("none")) {
-        this.status = 0;
-        this.#respondFailure();
-      }
-      throw error;
-    }
-    if (!this.#become("streaming")) return source.release();
     let sent: number;
     try {
+      if (!headSent) {
+        await writer.start();
+        if (this.#responseState === "starting" || this.answeredByOthers) this.#checkNotAnsweredByOthers();
+      }
+      if (!this.#become("streaming")) return;
       if (!headSent) this.#writeHead(head);
       this.connection.limitSending();
       if (!headSent) void sendHead(this.response);
       sent = await writer.write(this.response, head.length);
     } catch (error) {
-      this.cut();
+      this.fail();
       throw error;
+    } finally {
+      source.release();
     }
     this.#checkEnd();
     if (!this.#become("ended")) return;

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { http, util } from "../node";
+import { http, stream, util } from "../node";
 
 /** Where the bytes of a request body go. */
 export interface BodySink {
@@ -31,6 +31,8 @@ export class Incoming extends http.IncomingMessage {
   sink: BodySink | undefined = undefined;
   /** Bytes of the body that went into the stream alone. */
   streamed = 0;
+  /** Did the response end without anybody having wanted the body as a stream? */
+  discarded = false;
   #exposed = false;
 
   override push(chunk: unknown): boolean {
@@ -43,7 +45,10 @@ export class Incoming extends http.IncomingMessage {
     let more = false;
     if (chunk === null) this.sink.end();
     else more = this.sink.data(toBuffer(chunk));
-    return exposed ? super.push(chunk) && more : more;
+    if (!exposed) return more;
+    // What the sink holds the stream may hold, too: only where the sink has let go does the stream's reader set the pace.
+    const taken = super.push(chunk);
+    return this.sink === undefined ? taken : more;
   }
 
   override _read(size: number): void {
@@ -55,6 +60,7 @@ export class Incoming extends http.IncomingMessage {
   expose(): void {
     if (this.sink === undefined || this.#exposed) return;
     this.#exposed = true;
+    this.discarded = false;
     const { received } = this.sink;
     if (!this.sink.exposed()) {
       this.streamed = received.length;
@@ -66,9 +72,23 @@ export class Incoming extends http.IncomingMessage {
 
   /** Nothing is left to discard where the body went to the sink alone. */
   _dump(): void {
-    if (this.listenerCount("end") > 0 || this.listenerCount("close") > 0) this.expose();
+    if (!this.complete || this.listenerCount("end") > 0 || this.listenerCount("close") > 0) this.expose();
     if (this.sink === undefined || this.#exposed) dump?.call(this);
+    else this.discarded = true;
   }
+}
+
+// A message whose body nobody wanted shows what it would if that had been read and thrown away.
+for (const [name, shown] of [["destroyed", true], ["closed", true], ["readableEnded", true], ["readable", false]] as const) {
+  const inherited = Object.getOwnPropertyDescriptor(stream.Readable.prototype, name);
+  if (inherited?.get === undefined) continue;
+  const { get } = inherited;
+  Object.defineProperty(Incoming.prototype, name, {
+    ...inherited,
+    get(this: Incoming): unknown {
+      return this.discarded ? shown : get.call(this);
+    },
+  });
 }
 
 /**
@@ -77,25 +97,48 @@ export class Incoming extends http.IncomingMessage {
  * To be called in the turn in which Node emits the request.
  */
 export function receiveBody(raw: IncomingMessage, sink: BodySink): void {
-  if (raw instanceof Incoming) raw.sink = sink;
+  if (isIncoming(raw)) raw.sink = sink;
   else readBody(raw, sink);
+}
+
+/** Is this a message of ours, also if somebody has replaced its prototype, as Express does? */
+function isIncoming(raw: IncomingMessage): raw is Incoming {
+  return Object.hasOwn(raw, "sink");
 }
 
 /** Makes a message, which has arrived whole, readable as a stream by any way, even if its prototype is replaced. */
 export function exposeBody(raw: IncomingMessage): void {
-  if (raw instanceof Incoming) raw.expose();
+  if (isIncoming(raw)) Incoming.prototype.expose.call(raw);
+}
+
+/** The same for a message that others have as well, who may replace its prototype before its body comes. */
+export function shareBody(raw: IncomingMessage): void {
+  exposeBody(raw);
+  // A property of its own outlives that.
+  if (isIncoming(raw)) raw.push = Incoming.prototype.push;
+}
+
+/** Does anybody read this message as a stream, beside its sink? */
+export function isReadByOthers(raw: IncomingMessage): boolean {
+  const own = isIncoming(raw) ? 0 : 1;
+  return raw.listenerCount("data") > 0 || raw.listenerCount("readable") > own;
+}
+
+/** Leaves the rest of a body to those who read it as a stream. */
+export function leaveBody(raw: IncomingMessage): void {
+  if (isIncoming(raw)) raw.sink = undefined;
 }
 
 /** The same for a body that nobody may ever read; `false` where only its public face is there, which would read it at once. */
 export function keepBody(raw: IncomingMessage, sink: BodySink): boolean {
-  if (!(raw instanceof Incoming)) return false;
+  if (!isIncoming(raw)) return false;
   raw.sink = sink;
   return true;
 }
 
 /** How many bytes of a body have arrived that has no sink; 0 where nobody knows. */
 export function bytesStreamed(raw: IncomingMessage): number {
-  return raw instanceof Incoming ? raw.streamed : 0;
+  return isIncoming(raw) ? raw.streamed : 0;
 }
 
 /** Tells, once, when a message is first read as a stream. */
@@ -153,6 +196,8 @@ export function readBody(raw: IncomingMessage, sink: BodySink): void {
     sink.end();
   };
   raw.on("readable", read);
+  // Of an end that has come already, and of nothing before it, a stream need not tell.
+  if (raw.complete) read();
 }
 
 const RESUMED = Symbol("resumed");

@@ -57,7 +57,7 @@ function createSecureServer(options: object): Server {
 }
 
 /** Does anybody but this library listen for these events? Its own listener is there from the start. */
-function othersListen(node: Server, event: "request" | "upgrade" | "connect"): boolean {
+function othersListen(node: Server, event: "request" | "checkContinue" | "upgrade" | "connect" | "clientError"): boolean {
   return node.listenerCount(event) > 1;
 }
 
@@ -80,7 +80,9 @@ export function connectClients(
   const secure = options.tls !== undefined;
   const maxHeaderSize = options.http?.maxHeaderSize ?? http.maxHeaderSize;
   const upgradeLimits = limitsOf(bodies.maxBody, maxHeaderSize);
-  const limits = bodies.stream ? limitsOf(Infinity, maxHeaderSize) : upgradeLimits;
+  /** Where somebody reads the body as it comes, nothing is refused for what it announces. */
+  const readerLimits = limitsOf(Infinity, maxHeaderSize);
+  const limits = bodies.stream ? readerLimits : upgradeLimits;
   const connections = new Map<Socket, Connection>();
   const transports = new Set<Socket>();
   const connected = secure ? "secureConnection" : "connection";
@@ -97,14 +99,14 @@ export function connectClients(
   const receive = (raw: IncomingMessage, response: ServerResponse, expects: boolean): void => {
     const connection = connections.get(raw.socket);
     if (connection === undefined) return;
-    const head = readHead(raw, limits);
+    const shared = othersListen(node, "request");
+    const head = readHead(raw, shared ? readerLimits : limits);
     // Of a server that is being closed, every response is the last on its connection.
     if (head.close || upgrades.wasDeclined(raw) || !node.listening) response.shouldKeepAlive = false;
     // A body that is there already, or none, needs no 100.
     if (expects) needsNoContinue(response);
     const exchange = new Exchange(raw, response, connection, head, bodies, expects);
-    // They may replace the prototype of the message before its body comes, as Express does.
-    if (othersListen(node, "request")) exchange.body.expose();
+    if (shared) exchange.body.share();
     connection.receive(exchange, !response.shouldKeepAlive);
   };
 
@@ -139,11 +141,18 @@ export function connectClients(
     });
   }
   node.on("request", (raw, response) => receive(raw, response, false));
-  node.on("checkContinue", (raw, response) => receive(raw, response, true));
+  node.on("checkContinue", (raw, response) => {
+    if (!othersListen(node, "request") || othersListen(node, "checkContinue")) return receive(raw, response, true);
+    // As `node:http` has it where nobody listens for this event: others get the request as well.
+    response.writeContinue();
+    node.emit("request", raw, response);
+  });
   node.on("checkExpectation", (raw, response) => receive(raw, response, false));
   node.on("upgrade", (raw, socket, behind) => receiveUpgrade("upgrade", raw, socket, behind));
   node.on("connect", (raw, socket, behind) => receiveUpgrade("connect", raw, socket, behind));
   node.on("clientError", (error: ParseError, socket) => {
+    // As with bare `node:http`: who listens for these answers them.
+    if (othersListen(node, "clientError")) return;
     const connection = connections.get(socket as Socket);
     if (connection === undefined) return void socket.destroy();
     const isFirst = error.rawPacket?.length === (socket as Socket).bytesRead;

@@ -4,7 +4,7 @@ import { withCode } from "../errors";
 import { BodyBuffer, emptyBody } from "./body-buffer";
 import { BodyStream, type BodySource } from "./body-stream";
 import type { Exchange } from "./exchange";
-import { bytesStreamed, explainAbort, exposeBody, failBody, keepBody, onFirstRead, readBody, receiveBody, resumeBody, type BodySink } from "./incoming-message";
+import { bytesStreamed, explainAbort, exposeBody, failBody, isReadByOthers, keepBody, leaveBody, onFirstRead, readBody, receiveBody, resumeBody, shareBody, type BodySink } from "./incoming-message";
 import type { Refusal } from "./response-head";
 import { REQUEST, type RequestState } from "./states";
 
@@ -76,12 +76,12 @@ export class RequestBody implements BodySink, BodySource {
 
   /** Has all of it arrived? */
   get complete(): boolean {
-    return this.#state === "complete" || (this.streamed && this.#raw.complete);
+    return this.#state === "complete" || ((this.streamed || this.#state === "left") && this.#raw.complete);
   }
 
   /** Can the request be handed out? */
   get ready(): boolean {
-    return this.#state === "complete" || (this.streamed && this.#state !== "refused");
+    return this.#state === "complete" || (this.streamed && this.#state !== "refused" && this.#state !== "left");
   }
 
   /** How many bytes have arrived. */
@@ -121,7 +121,7 @@ export class RequestBody implements BodySink, BodySource {
   }
 
   data(chunk: Buffer): boolean {
-    if (this.#state === "refused") return true;
+    if (this.#state === "refused" || this.#state === "left") return true;
     const buffer = (this.#buffer ??= new BodyBuffer(this.announced));
     if (this.#gathered && buffer.length + chunk.length > this.#maxBody) {
       this.#tooLong();
@@ -232,6 +232,11 @@ export class RequestBody implements BodySink, BodySource {
     return this.#raw;
   }
 
+  /** Other listeners of `server.node` have the message, too. */
+  share(): void {
+    shareBody(this.#raw);
+  }
+
   /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
   gather(): Promise<Buffer> {
     // Nothing to wait for, as with most small bodies.
@@ -277,14 +282,18 @@ export class RequestBody implements BodySink, BodySource {
   #problem(): Error | undefined {
     if (this.#state === "complete") return undefined;
     if (this.#failure !== undefined) return this.#failure;
-    if (this.#raw.destroyed) return this.#notReadable(DESTROYED);
     const { responseState } = this.#exchange;
     // Behind a response the client need not send it, and what it sends is discarded.
     const late = responseState === "ended" || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
-    return late ? this.#notReadable(DISCARDED) : undefined;
+    if (late) return this.#notReadable(DISCARDED);
+    return this.#raw.destroyed ? this.#notReadable(DESTROYED) : undefined;
   }
 
   #tooLong(): void {
+    if (!this.streamed && isReadByOthers(this.#raw) && this.#become("left")) {
+      this.#buffer = undefined;
+      return leaveBody(this.#raw);
+    }
     this.refuse({ status: 413 });
     if (!this.streamed) return this.#exchange.connection.advance(this.#exchange);
     this.#exchange.sendError({ status: 413 });

@@ -40,8 +40,6 @@ const HOST =
 const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.\-]*:\/\/([^/?#]*)/;
 /** RFC 9112 5: the start of a header field. */
 const FIELD_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:/;
-/** RFC 9112 3.2.3: authority-form, host and port. */
-const AUTHORITY_FORM = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:[\]]+):[0-9]+$/;
 
 /**
  * Reads what the parser leaves to the server: version, target, Host, lengths, codings, `Connection: close`.
@@ -157,7 +155,8 @@ function refuseCoding(coding: string, minor: number): number {
 }
 
 function isTarget(method: string, target: string): boolean {
-  if (method === "CONNECT") return AUTHORITY_FORM.test(target);
+  // RFC 9112 3.2.3: authority-form, host and port.
+  if (method === "CONNECT") return /[^:]:[0-9]+$/.test(target) && isAuthority(target);
   if (target.charCodeAt(0) === 0x2f || target === "*") return true;
   const authority = ABSOLUTE_FORM.exec(target)?.[1];
   // RFC 9110 4.2.1: an http or https URI with an empty host is invalid; other schemes have no rules of their own here.
@@ -189,6 +188,8 @@ export function statusOfParseError(error: ParseError, limits: Limits, isFirst: b
       return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ \S+ HTTP\/1\.[01]\r/.test(brokenLine(error)) ? 501 : 400;
     case "HPE_INVALID_VERSION":
       return / HTTP\/[0-9]\.[0-9]\r?$/.test(brokenLine(error)) ? 505 : 400;
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return 413;
     case "HPE_INVALID_CONTENT_LENGTH":
       return error.reason === "Content-Length overflow" ? 413 : 400;
     default:

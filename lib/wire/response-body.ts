@@ -53,6 +53,8 @@ export class Source {
   readonly headFirst: boolean;
   readonly #given: AsyncIterable<unknown>;
   #iterator: AsyncIterator<unknown> | undefined = undefined;
+  /** Has it come to its end, failed, or been let go of? */
+  #ended = false;
 
   constructor(given: AsyncIterable<unknown>) {
     this.#given = given;
@@ -62,21 +64,42 @@ export class Source {
     if (typeof on === "function") (given as Readable).on("error", ignore);
   }
 
-  /** Asks for the next chunk. */
-  next(): Promise<IteratorResult<unknown>> {
-    this.#iterator ??= iterate(this.#given);
-    // A source that is written by hand may give no promise.
-    return Promise.resolve(this.#iterator.next());
+  /**
+   * Gives the next chunk as bytes, or `undefined` at the end.
+   *
+   * @throws what the source throws, TypeError for a chunk that is neither text nor bytes; then the source has ended, too
+   */
+  async next(): Promise<Buffer | undefined> {
+    if (this.#ended) return undefined;
+    let step: IteratorResult<unknown>;
+    try {
+      this.#iterator ??= iterate(this.#given);
+      step = await this.#iterator.next();
+    } catch (error) {
+      this.#ended = true;
+      throw error;
+    }
+    if (step.done === true) this.#ended = true;
+    if (this.#ended) return undefined;
+    try {
+      return bytesOf(step.value);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
   }
 
   /** Lets go of what will not be read to its end. Never fails, and never waits. */
   release(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     try {
+      const started = this.#iterator !== undefined;
+      const iterator = (this.#iterator ??= iterate(this.#given));
       const { destroy } = this.#given as Partial<Readable>;
       if (typeof destroy === "function") (this.#given as Readable).destroy();
       // A generator that never started runs no `finally`: it has not come to its `try` yet.
-      else if (this.#iterator === undefined && util.types.isGeneratorObject(this.#given)) this.next().then(undefined, ignore);
-      const iterator = (this.#iterator ??= iterate(this.#given));
+      else if (!started && util.types.isGeneratorObject(this.#given)) iterator.next().then(undefined, ignore);
       Promise.resolve(iterator.return?.()).then(undefined, ignore);
     } catch {
       // A web stream that somebody else is reading is theirs to end.
@@ -136,7 +159,7 @@ export function bytesOf(chunk: unknown): Buffer {
   throw withCode("ERR_INVALID_ARGUMENT", new TypeError("a source of content must yield strings or bytes, got another source"));
 }
 
-/** Wakes a {@link SourceWriter} when its client disconnects, whatever it is waiting for. */
+/** Wakes a {@link SourceWriter} when nothing more can be sent, whatever it is waiting for. */
 class Disconnection {
   happened = false;
   #wake: (() => void) | undefined = undefined;
@@ -160,7 +183,7 @@ class Disconnection {
 export class SourceWriter {
   readonly #source: Source;
   readonly #disconnection = new Disconnection();
-  #first: Promise<IteratorResult<unknown>> | undefined = undefined;
+  #first: Promise<Buffer | undefined> | undefined = undefined;
 
   constructor(source: Source) {
     this.#source = source;
@@ -169,10 +192,10 @@ export class SourceWriter {
   /**
    * Waits for the first chunk, but only for a moment: an event stream may have none for minutes.
    *
-   * @throws what the source throws, while nothing is on the wire yet; the source is released
+   * @throws what the source throws, while nothing is on the wire yet
    */
   async start(): Promise<void> {
-    this.#first = this.#next();
+    this.#first = this.#source.next();
     if (this.#source.headFirst) {
       // Its failure is met again where the chunk is read.
       this.#first.catch(ignore);
@@ -184,9 +207,6 @@ export class SourceWriter {
     });
     try {
       await this.#disconnection.before(Promise.race([this.#first, moment]));
-    } catch (error) {
-      this.#source.release();
-      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -196,43 +216,30 @@ export class SourceWriter {
    * Writes the content behind the head that is out.
    *
    * @param limit the Content-Length that was promised, or -1; what exceeds it is not sent
-   * @returns how many bytes were handed to Node, once the source has ended, the limit is reached or the client disconnected
-   * @throws what the source throws, TypeError for a chunk that is neither text nor bytes; the source is released
+   * @returns how many bytes were handed to Node, once the source has ended, the limit is reached or nothing more can be sent
+   * @throws what the source throws
    */
   async write(response: ServerResponse, limit: number): Promise<number> {
     const disconnection = this.#disconnection;
     let sent = 0;
-    let ended = false;
-    try {
-      for (;;) {
-        const step = await disconnection.before(this.#first ?? this.#next());
-        this.#first = undefined;
-        if (step === undefined) break;
-        if (step.done === true) {
-          ended = true;
-          break;
-        }
-        let bytes = bytesOf(step.value);
-        const exceeds = limit >= 0 && sent + bytes.length > limit;
-        if (exceeds) bytes = bytes.subarray(0, limit - sent);
-        sent += bytes.length;
-        const drained = bytes.length === 0 || response.write(bytes);
-        if (exceeds) break;
-        if (!drained) await disconnection.before(new Promise((resolve) => response.once("drain", resolve)));
-      }
-    } finally {
-      if (!ended) this.#source.release();
+    for (;;) {
+      let bytes = await disconnection.before(this.#first ?? this.#source.next());
+      this.#first = undefined;
+      // Another listener of `server.node` may have ended the response.
+      if (bytes === undefined || response.writableEnded) break;
+      const exceeds = limit >= 0 && sent + bytes.length > limit;
+      if (exceeds) bytes = bytes.subarray(0, limit - sent);
+      sent += bytes.length;
+      const drained = bytes.length === 0 || response.write(bytes);
+      if (exceeds) break;
+      if (!drained) await disconnection.before(new Promise((resolve) => response.once("drain", resolve)));
     }
     return sent;
   }
 
-  /** The client disconnected: nothing more can be sent. */
+  /** Nothing more can be sent: the client disconnected, or the handler failed. */
   stop(): void {
     this.#disconnection.announce();
-  }
-
-  async #next(): Promise<IteratorResult<unknown>> {
-    return this.#source.next();
   }
 }
 

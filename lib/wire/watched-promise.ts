@@ -7,6 +7,9 @@ import { setImmediate } from "../timers";
  * derived from it by `then` is waited for by the next turn of the event loop, its error is reported instead.
  */
 export class WatchedPromise<T> extends Promise<T> {
+  /** How many rejections may still turn out to be awaited by nobody. */
+  static doubtful = 0;
+
   #report: ((error: unknown) => void) | undefined = undefined;
   #awaited = false;
 
@@ -30,7 +33,9 @@ export class WatchedPromise<T> extends Promise<T> {
     this.#report = report;
     void super.then(undefined, (error: unknown) => {
       if (this.#awaited) return;
+      WatchedPromise.doubtful++;
       setImmediate(() => {
+        WatchedPromise.doubtful--;
         if (!this.#awaited) report(error);
       });
     });

@@ -1,0 +1,247 @@
+import { Agent, IncomingMessage, ServerResponse, type RequestListener } from "node:http";
+import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
+import type { AsyncHttpServer, AsyncHttpServerOptions, Request } from "../../lib/index";
+import { requestOf } from "../helpers/node-client";
+import { RawClient } from "../helpers/raw-client";
+import { get, post, startServer } from "../helpers/servers";
+
+// What others do on `server.node`, as they would on a bare one: nothing hangs, and nothing is answered twice.
+
+const upgrade = get("/up", "Connection: Upgrade", "Upgrade: websocket");
+const connect = "CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n";
+
+/** As ws, engine.io and http-proxy answer an upgrade. */
+function switching(_raw: IncomingMessage, socket: Duplex): void {
+  socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  socket.on("data", (chunk: Buffer) => socket.write(`echo ${String(chunk)}`));
+}
+
+function tunnel(_raw: IncomingMessage, socket: Duplex): void {
+  socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
+  socket.on("data", (chunk: Buffer) => socket.write(`echo ${String(chunk)}`));
+}
+
+/** Everything that the server sends until it contains a text. */
+async function receive(client: RawClient, last: string): Promise<string> {
+  let received = "";
+  await new Promise<void>((resolve) => {
+    client.socket.on("data", (chunk: Buffer) => {
+      received += String(chunk);
+      if (received.includes(last)) resolve();
+    });
+  });
+  return received;
+}
+
+const modes: ReadonlyArray<[mode: string, options: AsyncHttpServerOptions]> = [["gathered", {}], ["streamed", { stream: true }]];
+
+describe.each(modes)("%s: a listener for upgrades", (_mode, options) => {
+  test.each([
+    ["upgrade", upgrade, switching, "GET"],
+    ["connect", connect, tunnel, "CONNECT"],
+  ] as const)("of %s takes them for itself, and requests go on", async (event, bytes, listener, method) => {
+    const ran: string[] = [];
+    const server = await startServer(options);
+    void server.serve((request) => {
+      ran.push(request.raw.url!);
+      return request.respond(200, "http");
+    });
+    server.node.on(event, listener);
+    const client = await RawClient.connect(server, [method]);
+    const received = receive(client, "echo hi");
+    await client.send(bytes);
+    await client.read(1);
+    await client.send("hi");
+    expect((await received).match(/HTTP\/1\.1 \d+/g)).toHaveLength(1);
+    expect(await (await fetch(`${server.url}/plain`)).text()).toBe("http");
+    expect(ran).toEqual(["/plain"]);
+    server.node.removeListener(event, listener);
+    const second = await RawClient.connect(server, [method]);
+    await second.send(bytes);
+    expect((await second.read(1)).map(({ status }) => status)).toEqual([200]);
+    expect(ran).toHaveLength(2);
+    await server.close();
+  });
+
+  test("hands an upgrade out to nobody who waits", async () => {
+    const server = await startServer(options);
+    server.node.on("upgrade", switching);
+    const waiting = server.acceptRequest();
+    const client = await RawClient.connect(server);
+    await client.send(upgrade);
+    expect((await client.read(1)).map(({ status }) => status)).toEqual([101]);
+    const response = fetch(`${server.url}/plain`);
+    await (await waiting).respond(200, "plain");
+    expect(await (await response).text()).toBe("plain");
+  });
+});
+
+/** What another request listener can do. `answers`: does the response come from it? */
+const listeners: Readonly<Record<string, { answers: boolean; listen: RequestListener }>> = {
+  "answers at once": { answers: true, listen: (_raw, response) => response.end("theirs") },
+  "answers later": { answers: true, listen: (_raw, response) => void setTimeout(() => response.end("theirs"), 5) },
+  "reads the body, then answers": {
+    answers: true,
+    listen: (raw, response) => void text(raw).then((body) => response.end(`theirs${body.length > 0 ? "" : ""}`)),
+  },
+  "swaps the prototypes, as Express does, then answers": {
+    answers: true,
+    listen(raw, response) {
+      Object.setPrototypeOf(raw, Object.create(IncomingMessage.prototype) as object);
+      Object.setPrototypeOf(response, Object.create(ServerResponse.prototype) as object);
+      void text(raw).then(() => response.end("theirs"));
+    },
+  },
+  "only observes": { answers: false, listen: (_raw, response) => void response.on("finish", () => undefined) },
+  "reads the body, and does not answer": { answers: false, listen: (raw) => void text(raw) },
+  "swaps the prototypes, and does not answer": {
+    answers: false,
+    listen(raw, response) {
+      Object.setPrototypeOf(raw, Object.create(IncomingMessage.prototype) as object);
+      Object.setPrototypeOf(response, Object.create(ServerResponse.prototype) as object);
+    },
+  },
+};
+
+const sent: Readonly<Record<string, string>> = {
+  "GETs": get("/a"),
+  "bodies": post("/a", "body"),
+  "chunks": "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+  "large bodies": post("/a", "x".repeat(300_000)),
+  "upgrade requests": upgrade,
+};
+
+const order: ReadonlyArray<[name: string, add: "on" | "prependListener"]> = [["behind the library", "on"], ["before the library", "prependListener"]];
+
+describe.each(modes)("%s: a second listener for requests", (mode, options) => {
+  describe.each(order)("%s", (_where, add) => {
+    // A streamed body that the handler leaves unread ends the connection, whoever listens.
+    const played = Object.entries(listeners).filter(([, { answers }]) => answers || mode === "gathered");
+    const all = played.flatMap(([does, listener]) => Object.entries(sent).map(([what, bytes]) => ({ does, listener, what, bytes })));
+
+    test.each(all)("that $does: five $what on one connection", async ({ listener, what, bytes }) => {
+      const server = await startServer(options);
+      server.node[add]("request", listener.listen);
+      // It never sees an upgrade request, to which it is no listener.
+      const theirs = listener.answers && what !== "upgrade requests";
+      if (!theirs) void server.serve((request) => request.respond(200, "ours"));
+      const client = await RawClient.connect(server);
+      for (let count = 1; count <= 3; count++) {
+        await client.send(bytes);
+        await client.read(count);
+      }
+      await client.send(bytes + bytes);
+      const texts = (await client.read(5)).map(({ body }) => body.toString());
+      expect(texts).toEqual(Array<string>(5).fill(theirs ? "theirs" : "ours"));
+    });
+  });
+});
+
+describe("a second listener for requests, beside a handler", () => {
+  async function both(handler: (request: Request) => unknown, listen: RequestListener, bytes = get("/a")): Promise<{ texts: string[]; errors: unknown[]; server: AsyncHttpServer }> {
+    const errors: unknown[] = [];
+    const server = await startServer({ onError: (error) => errors.push(error) });
+    server.node.on("request", listen);
+    void server.serve(handler);
+    const client = await RawClient.connect(server);
+    const texts: string[] = [];
+    for (let count = 1; count <= 3; count++) {
+      await client.send(bytes);
+      texts.push((await client.read(count)).at(-1)!.body.toString());
+    }
+    return { texts, errors, server };
+  }
+
+  test("the listener that is faster wins, and the handler is told", async () => {
+    const { texts, errors } = await both(
+      async (request) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await request.respond(200, "ours");
+      },
+      (_raw, response) => response.end("theirs"),
+    );
+    expect(texts).toEqual(["theirs", "theirs", "theirs"]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(errors).toMatchObject([{ code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }]);
+  });
+
+  test("a listener that answers while a source is waited for wins", async () => {
+    const { texts, errors } = await both(
+      (request) =>
+        request.respond(200, (async function* () {
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          yield "ours";
+        })()),
+      (_raw, response) => response.end("theirs"),
+    );
+    expect(texts).toEqual(["theirs", "theirs", "theirs"]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(errors).toMatchObject([{ code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }]);
+  });
+
+  test("a listener that waits finds the response sent", async () => {
+    const { texts, errors } = await both(
+      (request) => request.respond(200, "ours"),
+      (_raw, response) => void setImmediate(() => {
+        if (!response.headersSent) response.end("theirs");
+      }),
+    );
+    expect([texts, errors]).toEqual([["ours", "ours", "ours"], []]);
+  });
+});
+
+describe("a listener for requests that are not the library's", () => {
+  test("gets a body above maxBody whole", async () => {
+    const server = await startServer({ maxBody: 1000 });
+    server.node.on("request", (raw, response) => void text(raw).then((body) => response.end(String(body.length))));
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let i = 0; i < 3; i++) {
+      const { text: answer } = await requestOf({ port: server.getPort(), method: "POST", agent }, "x".repeat(1_000_000));
+      expect(answer).toBe("1000000");
+    }
+    agent.destroy();
+  });
+
+  test("that only observes leaves a body above maxBody to the library: 413", async () => {
+    const server = await startServer({ maxBody: 1000 });
+    server.node.on("request", (_raw, response) => void response.on("finish", () => undefined));
+    void server.serve((request) => request.respond(200));
+    const { status } = await requestOf({ port: server.getPort(), method: "POST" }, "x".repeat(100_000));
+    expect(status).toBe(413);
+  });
+
+  test("gets requests that expect 100, too", async () => {
+    const server = await startServer();
+    server.node.on("request", (raw, response) => void text(raw).then((body) => response.end(body)));
+    const client = await RawClient.connect(server);
+    for (const count of [1, 2, 3]) {
+      await client.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+      await client.readAny(count * 2 - 1);
+      await client.send("body");
+      expect((await client.read(count)).at(-1)?.body.toString()).toBe("body");
+    }
+  });
+
+  test("answers before the body is whole, and the connection goes on", async () => {
+    const server = await startServer();
+    server.node.on("request", (_raw, response) => response.end("early"));
+    const client = await RawClient.connect(server);
+    for (const count of [1, 2, 3]) {
+      await client.send(post("/", "", 4));
+      await client.read(count);
+      await client.send("body");
+    }
+    expect(client.state).toBe("open");
+  });
+});
+
+describe("a listener for clientError", () => {
+  test("of Node's documentation answers alone", async () => {
+    const server = await startServer();
+    server.node.on("clientError", (_error, socket) => void socket.end("HTTP/1.1 400 Theirs\r\nContent-Length: 0\r\n\r\n"));
+    const client = await RawClient.connect(server);
+    await client.send("no request\r\n\r\n");
+    expect((await client.end()).map(({ reason }) => reason)).toEqual(["Theirs"]);
+  });
+});
