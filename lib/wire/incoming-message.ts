@@ -72,7 +72,7 @@ export class Incoming extends http.IncomingMessage {
 
   /** Nothing is left to discard where the body went to the sink alone. */
   _dump(): void {
-    if (this.listenerCount("end") > 0 || this.listenerCount("close") > 0) this.expose();
+    if (!this.complete || this.listenerCount("end") > 0 || this.listenerCount("close") > 0) this.expose();
     if (this.sink === undefined || this.#exposed) dump?.call(this);
     // Node lets go of a message that shows itself as ended; of one that is incomplete it must not.
     else if (this.complete) this.discarded = true;
@@ -132,7 +132,7 @@ export function leaveBody(raw: IncomingMessage): void {
 
 /** The same for a body that nobody may ever read; `false` where only its public face is there, which would read it at once. */
 export function keepBody(raw: IncomingMessage, sink: BodySink): boolean {
-  if (!(raw instanceof Incoming)) return false;
+  if (!isIncoming(raw)) return false;
   raw.sink = sink;
   return true;
 }

@@ -296,11 +296,11 @@ export class RequestBody implements BodySink, BodySource {
   #problem(): Error | undefined {
     if (this.#state === "complete") return undefined;
     if (this.#failure !== undefined) return this.#failure;
-    if (this.#raw.destroyed) return this.#notReadable(DESTROYED);
     const { responseState } = this.#exchange;
     // Behind a response the client need not send it, and what it sends is discarded.
     const late = responseState === "ended" || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
-    return late ? this.#notReadable(DISCARDED) : undefined;
+    if (late) return this.#notReadable(DISCARDED);
+    return this.#raw.destroyed ? this.#notReadable(DESTROYED) : undefined;
   }
 
   #tooLong(): void {
