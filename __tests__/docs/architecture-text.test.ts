@@ -28,7 +28,10 @@ test.each<[string, Readonly<Record<string, readonly string[]>>]>([
   ["Server", SERVER],
 ])("docs/architecture.md has the states of a %s", (title, follows) => {
   const table = text.slice(text.indexOf(`**${title}**`)).split("\n\n")[1]!;
-  const rows = table.split("\n").slice(2).map((row) => row.split("|").map((cell) => cell.trim()));
+  const rows = table
+    .split("\n")
+    .slice(2)
+    .map((row) => row.split("|").map((cell) => cell.trim()));
   const shown = rows.map(([, state, next]) => [namesIn(state!)[0], namesIn(next!)]);
   expect(shown.map(([state, next]) => [state, [...(next as string[])].sort()])).toEqual(
     Object.entries(follows).map(([state, next]) => [state, [...next].sort()]),

@@ -56,7 +56,11 @@ test.each(rows)("$document shows what Jest prints of $file with a mistake", ({ d
     return;
   }
   const block = shownAfter(document, has);
-  if (UPDATE) writeFileSync(join(ROOT, document), readText(document).replace(block.code, () => plainText(text)));
+  if (UPDATE)
+    writeFileSync(
+      join(ROOT, document),
+      readText(document).replace(block.code, () => plainText(text)),
+    );
   expect(shownAfter(document, has).code).toBe(plainText(text));
 });
 

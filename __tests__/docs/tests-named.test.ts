@@ -3,10 +3,20 @@ import { join } from "node:path";
 import { readText, ROOT } from "../helpers/docs-files";
 
 test("the tests that docs/reliability.md names are there", () => {
-  const rows = readText("docs/reliability.md").split("\n").filter((line) => /^\|(?:[^|]*\|){5}$/.test(line));
-  const named = rows.slice(2).flatMap((row) => row.split("|")[5]!.split(",").map((name) => name.trim()).filter(Boolean));
+  const rows = readText("docs/reliability.md")
+    .split("\n")
+    .filter((line) => /^\|(?:[^|]*\|){5}$/.test(line));
+  const named = rows.slice(2).flatMap((row) =>
+    row
+      .split("|")[5]!
+      .split(",")
+      .map((name) => name.trim())
+      .filter(Boolean),
+  );
   expect(named.length).toBeGreaterThan(20);
-  const missing = named.filter((name) => !["test", "soak"].some((kind) => existsSync(join(ROOT, `__tests__/${name}.${kind}.ts`))));
+  const missing = named.filter(
+    (name) => !["test", "soak"].some((kind) => existsSync(join(ROOT, `__tests__/${name}.${kind}.ts`))),
+  );
   expect(missing).toEqual([]);
 });
 

@@ -25,7 +25,11 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
   "TimeoutError: no request arrived within 4000 ms": async () => {
     await using server = await startTestServer();
     const { name, message } = await rejectionOf(server.acceptRequest({ timeout: 10 }));
-    return [`${name}: ${message.split(" at ")[0]!}`.replace("10 ms", "4000 ms"), ...linesOf(message.replace("10 ms", "4000 ms")), ...(await otherReports())];
+    return [
+      `${name}: ${message.split(" at ")[0]!}`.replace("10 ms", "4000 ms"),
+      ...linesOf(message.replace("10 ms", "4000 ms")),
+      ...(await otherReports()),
+    ];
   },
 
   ERR_CLIENT_FINISHED: async () => {
@@ -109,7 +113,12 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     await server.acceptRequest();
     await server.close();
     const { message, cause } = await fetched;
-    return [codeOf(await plain), (await plain).message, message, ...(message === "fetch failed" ? [] : [String(cause)])];
+    return [
+      codeOf(await plain),
+      (await plain).message,
+      message,
+      ...(message === "fetch failed" ? [] : [String(cause)]),
+    ];
   },
 
   "TimeoutError: The operation was aborted due to timeout": async () => {
@@ -141,7 +150,9 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     return [];
   },
 
-  "413 Request Entity Too Large": async () => [await statusOf({ maxBody: 10 }, (url) => fetch(url, { method: "POST", body: "x".repeat(11) }))],
+  "413 Request Entity Too Large": async () => [
+    await statusOf({ maxBody: 10 }, (url) => fetch(url, { method: "POST", body: "x".repeat(11) })),
+  ],
 
   "414 Request-URI Too Long, 431 Request Header Fields Too Large": async () => {
     const long = (url: string): Promise<Response> => fetch(`${url}/${"x".repeat(9_000)}`);
@@ -185,7 +196,8 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     return [...json.map((text) => text.split(" (Unexpected")[0]!), ...form];
   },
 
-  ERR_BODY_NOT_READ: async () => (await failing((request) => request.json(), { method: "POST", body: "{}" }, { stream: true })).slice(0, 1),
+  ERR_BODY_NOT_READ: async () =>
+    (await failing((request) => request.json(), { method: "POST", body: "{}" }, { stream: true })).slice(0, 1),
 
   ERR_INVALID_ARGUMENT: async () => [
     ...(await failing((request) => request.respond(200, { a: 1 } as never))),
@@ -222,7 +234,9 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
 
   // Bundlers are no development packages: .ci/projects/bundlers makes bundles for Node and starts them.
   "A bundle does not build, or fails at its start": () => {
-    expect(readText(".ci/projects/bundlers/check.mjs")).toMatch(/platform: "node"[^]*target: "node20"[^]*--target=node/);
+    expect(readText(".ci/projects/bundlers/check.mjs")).toMatch(
+      /platform: "node"[^]*target: "node20"[^]*--target=node/,
+    );
     return [];
   },
 };
@@ -262,7 +276,8 @@ test("NODE_DEBUG prints what the page shows", async () => {
 /** The other lines that a wait's error can have, each from a wait of its own. */
 async function otherReports(): Promise<string[]> {
   await using server = await startTestServer();
-  const report = async (): Promise<string> => (await rejectionOf(server.acceptRequest({ timeout: 20, where: () => false }))).message;
+  const report = async (): Promise<string> =>
+    (await rejectionOf(server.acceptRequest({ timeout: 20, where: () => false }))).message;
   const silent = await send(server, "GET");
   const reports = [await report()];
   silent.destroy();
@@ -292,7 +307,11 @@ async function otherReports(): Promise<string[]> {
 }
 
 /** The code and message with which something fails that is done to a request. */
-async function failing(act: (request: Request) => unknown, init: RequestInit = {}, options: AsyncHttpServerOptions = {}): Promise<string[]> {
+async function failing(
+  act: (request: Request) => unknown,
+  init: RequestInit = {},
+  options: AsyncHttpServerOptions = {},
+): Promise<string[]> {
   const server = await startServer(options);
   const reply = fetch(server.url, init);
   const request = await server.acceptRequest();
@@ -420,7 +439,10 @@ function complaintsOfTypeScript(): readonly string[] {
 function sectionOf(title: string): string {
   const at = headings.find((heading) => heading.title === title)!;
   const end = headings.find(({ line, level }) => line > at.line && level <= at.level)?.line ?? Infinity;
-  return readText(DOCUMENT).split("\n").slice(at.line - 1, end - 1).join("\n");
+  return readText(DOCUMENT)
+    .split("\n")
+    .slice(at.line - 1, end - 1)
+    .join("\n");
 }
 
 function plain(text: string): string {

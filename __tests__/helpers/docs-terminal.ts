@@ -24,7 +24,13 @@ export async function failuresOf(files: ReadonlyMap<string, string>): Promise<Ma
 async function jest(cwd: string): Promise<string> {
   const env: NodeJS.ProcessEnv = { ...process.env, FORCE_COLOR: "1" };
   for (const name of ["NO_COLOR", "JEST_WORKER_ID", "NODE_OPTIONS"]) delete env[name];
-  const args = [join(ROOT, "node_modules/jest/bin/jest.js"), "--ci", "--runInBand", "--verbose=false", "--config=jest.config.json"];
+  const args = [
+    join(ROOT, "node_modules/jest/bin/jest.js"),
+    "--ci",
+    "--runInBand",
+    "--verbose=false",
+    "--config=jest.config.json",
+  ];
   const child = spawn(process.execPath, args, { cwd, env, stdio: ["ignore", "ignore", "pipe"] });
   let printed = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (printed += text));
@@ -39,7 +45,11 @@ function failureOf(file: string, printed: string): string {
   const start = plain.findIndex((line) => /^FAIL +\.\/(.*)$/.exec(line)?.[1] === file);
   const end = plain.findIndex((line, i) => i > start && /^(?:FAIL|PASS|Test Suites:) /.test(line));
   if (start === -1) throw new Error(`Jest did not say that ${file} failed:\n${plain.join("\n")}`);
-  return lines.slice(start, end).join("\n").trimEnd().replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:49152");
+  return lines
+    .slice(start, end)
+    .join("\n")
+    .trimEnd()
+    .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:49152");
 }
 
 /** What Jest prints without colours: a coloured FAIL has a space on either side. */
@@ -49,7 +59,13 @@ export function plainText(text: string): string {
 }
 
 /** The colours of a terminal on dark ground, readable on a page of either kind. */
-const COLOURS: Readonly<Record<string, string>> = { 31: "#ff8f85", 32: "#7ee787", 33: "#f2cc60", 36: "#79c0ff", 90: "#9da7b3" };
+const COLOURS: Readonly<Record<string, string>> = {
+  31: "#ff8f85",
+  32: "#7ee787",
+  33: "#f2cc60",
+  36: "#79c0ff",
+  90: "#9da7b3",
+};
 
 interface Style {
   readonly colour: string | undefined;
@@ -93,9 +109,13 @@ function rowsOf(line: string): string[] {
     rows[rows.length - 1] += span(style, char);
   }
   // Neighbours of one style are one span; spaces at the end of a row are nothing to see.
-  return rows.map((row) => row.replaceAll(/<\/tspan><tspan([^>]*)>/g, (whole, attributes: string, at: number) =>
-    row.slice(0, at).lastIndexOf(`<tspan${attributes}>`) === row.slice(0, at).lastIndexOf("<tspan") ? "" : whole,
-  ).trimEnd());
+  return rows.map((row) =>
+    row
+      .replaceAll(/<\/tspan><tspan([^>]*)>/g, (whole, attributes: string, at: number) =>
+        row.slice(0, at).lastIndexOf(`<tspan${attributes}>`) === row.slice(0, at).lastIndexOf("<tspan") ? "" : whole,
+      )
+      .trimEnd(),
+  );
 }
 
 function styled(style: Style, codes: string): Style {
