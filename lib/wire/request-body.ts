@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { withCode } from "../errors";
+import { Caller, withCode } from "../errors";
 import { BodyBuffer, emptyBody } from "./body-buffer";
 import { BodyStream, type BodySource } from "./body-stream";
 import type { Exchange } from "./exchange";
@@ -14,6 +14,7 @@ const UNASKED_BODY = 65_536;
 /** Why a body cannot be read. */
 const DISCARDED = "the response was sent before it was read, and what was left of it discarded";
 const DESTROYED = "its stream was destroyed";
+const READ = "bodyStream was read already";
 
 /** How a server takes bodies. */
 export interface BodyOptions {
@@ -174,7 +175,7 @@ export class RequestBody implements BodySink, BodySource {
     const problem = this.#problem();
     if (problem !== undefined) return void stream.destroy(problem);
     if (this.#reading !== undefined || this.#state === "complete") {
-      this.gather().then(
+      (this.#reading ?? Promise.resolve(this.#whole)).then(
         (whole) => {
           stream.push(whole);
           stream.push(null);
@@ -222,9 +223,9 @@ export class RequestBody implements BodySink, BodySource {
   }
 
   /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
-  gather(): Promise<Buffer> {
+  gather(entry: () => unknown): Promise<Buffer> {
     if (this.#state === "complete") return Promise.resolve(this.#whole);
-    return (this.#reading ??= this.#gather());
+    return (this.#reading ??= this.#gather(entry));
   }
 
   /** Is this what a handler was told of a client that disconnected? */
@@ -232,10 +233,10 @@ export class RequestBody implements BodySink, BodySource {
     return error !== undefined && error === this.#failure;
   }
 
-  #gather(): Promise<Buffer> {
+  #gather(entry: () => unknown): Promise<Buffer> {
     const raw = this.#raw;
-    const problem = this.#problem() ?? (raw.readableDidRead ? this.#notReadable("bodyStream was read already") : undefined);
-    if (problem !== undefined) return Promise.reject(problem);
+    const problem = this.#problem() ?? (raw.readableDidRead ? this.#notReadable(READ) : undefined);
+    if (problem !== undefined) return Promise.reject(new Caller(entry).blame(problem));
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => {
         raw.removeListener("error", settle);
@@ -254,7 +255,8 @@ export class RequestBody implements BodySink, BodySource {
   #problem(): Error | undefined {
     if (this.#state === "complete") return undefined;
     if (this.#failure !== undefined) return this.#failure;
-    if (this.#raw.destroyed) return this.#notReadable(DESTROYED);
+    // The end of a `for await` destroys it, too.
+    if (this.#raw.destroyed) return this.#notReadable(this.#raw.readableEnded ? READ : DESTROYED);
     const { responseState } = this.#exchange;
     // Behind a response the client need not send it, and what it sends is discarded.
     const late = responseState === "ended" || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
