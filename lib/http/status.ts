@@ -27,6 +27,10 @@ const nimPhrases: { readonly [code: HttpCode]: string | undefined } = {
   509: "",
 };
 
+const phrases: ReadonlyMap<HttpCode, string> = new Map(
+  Object.entries({ ...http.STATUS_CODES, ...nimPhrases }).map(([code, phrase]) => [Number(code), phrase ?? ""]),
+);
+
 /** 100 Continue: the client may send the body. RFC 9110 15.2.1. */
 export const Http100 = 100;
 /** 101 Switching Protocols: the connection goes over to the protocol in `Upgrade`. RFC 9110 15.2.2. */
@@ -168,7 +172,7 @@ export const Http511 = 511;
  * @see RFC 9112 4
  */
 export function reasonPhrase(code: HttpCode): string {
-  return nimPhrases[code] ?? http.STATUS_CODES[code] ?? "";
+  return phrases.get(code) ?? "";
 }
 
 /**

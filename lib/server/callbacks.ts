@@ -33,7 +33,12 @@ export class Callbacks {
       if (this.#told.has(exchange) && this.#told.get(exchange) === error) return;
       this.#told.set(exchange, error);
       if (this.#onError === undefined) return tell(error, exchange);
-      attempt(() => this.#onError!(error, requestOf(exchange)), (second) => tell(second, exchange));
+      const failed = (second: unknown): void => tell(second, exchange);
+      try {
+        follow(this.#onError(error, requestOf(exchange)), failed);
+      } catch (second) {
+        failed(second);
+      }
     };
   }
 
@@ -41,8 +46,17 @@ export class Callbacks {
   run(callback: RequestCallback, exchange: Exchange, report: Report): void {
     exchange.accept();
     exchange.report = report;
-    // What becomes of the handler is met in its context, too.
-    exchange.run((request) => attempt(() => callback(request), (error) => report(error, exchange)), requestOf(exchange));
+    exchange.run(runHandler, callback);
+  }
+}
+
+/** Calls a handler, whose failure is met in its own asynchronous context, too. */
+function runHandler(exchange: Exchange, callback: RequestCallback): void {
+  const failed = (error: unknown): void => exchange.report!(error, exchange);
+  try {
+    follow(callback(requestOf(exchange)), failed);
+  } catch (error) {
+    failed(error);
   }
 }
 
@@ -55,15 +69,10 @@ function isClientsDoing(exchange: Exchange, error: unknown): boolean {
   }
 }
 
-/** Calls a function and reports its error once, whether it is thrown now or rejected later. */
-function attempt(call: () => unknown, failed: (error: unknown) => void): void {
-  try {
-    const result = call() as Partial<PromiseLike<unknown>> | undefined | null;
-    // The promise of a response that left at once is no news.
-    if (result === settled || typeof result?.then !== "function") return;
-    // By way of a real promise: a thenable may call back twice, throw, or be fulfilled with one that is rejected.
-    Promise.resolve(result).then(undefined, failed);
-  } catch (error) {
-    failed(error);
-  }
+/** Reports the rejection of what a handler has returned, if that is a promise. */
+function follow(result: unknown, failed: (error: unknown) => void): void {
+  // The promise of a response that left at once is no news.
+  if (result === settled || typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then !== "function") return;
+  // By way of a real promise: a thenable may call back twice, throw, or be fulfilled with one that is rejected.
+  Promise.resolve(result).then(undefined, failed);
 }

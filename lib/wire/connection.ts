@@ -98,6 +98,7 @@ export class Connection {
     }
     if (last || exchange.body.state === "refused") this.#become("last-request");
     if (this.#current === undefined) return this.#admit(exchange);
+    exchange.keepContext();
     (this.#pipeline ??= []).push(exchange);
     this.#pauseReading();
   }
@@ -257,6 +258,7 @@ export class Connection {
     }
     if (exchange.body.streamed) return this.#offerStreamed(exchange);
     if (exchange.body.ready) return this.#offer(exchange);
+    exchange.keepContext();
     // Without `Expect`, the first bytes of a body are read unasked.
     if (exchange.body.state !== "awaiting-continue" || this.#acceptor.wants(exchange)) exchange.body.read();
   }
@@ -265,11 +267,14 @@ export class Connection {
     // Another listener of `server.node` was faster.
     if (exchange.response.headersSent) return;
     this.#acceptor.offer(exchange);
-    if (exchange.queued) this.watchEnd();
+    if (!exchange.queued) return;
+    exchange.keepContext();
+    this.watchEnd();
   }
 
   /** Offers a request when the parser has read the packet that brought its head, which may have the whole body, too. */
   #offerStreamed(exchange: Exchange): void {
+    exchange.keepContext();
     // Node runs the ticks of one part of a packet before it reads the next.
     setImmediate(() => {
       if (exchange === this.#current && exchange.body.ready) this.#offer(exchange);

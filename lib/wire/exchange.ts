@@ -1,3 +1,4 @@
+import type { AsyncResource } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { withCode } from "../errors";
@@ -18,6 +19,12 @@ import { WatchedPromise } from "./watched-promise";
 
 /** What `respond` returns where there is nothing to wait for: the system took the whole response at once, or the client is gone. */
 export const settled = Promise.resolve();
+
+/**
+ * Before Node 24 all requests of a connection are emitted in one asynchronous context, so that what a handler enters
+ * (`AsyncLocalStorage.enterWith`) would be there for the next request, too: each handler runs in a context of its own.
+ */
+const SHARED_CONTEXT = Number(process.versions.node.split(".")[0]) < 24;
 
 const failureHeaders = { "content-type": "text/plain", connection: "close" };
 
@@ -55,8 +62,8 @@ export class Exchange implements Linked<Exchange> {
   #abort: AbortController | undefined = undefined;
   /** The client was gone, or going, before the response was whole. */
   #leaving = false;
-  /** Where Node has emitted the request: there its handler runs, whenever that is. */
-  readonly #context = new asyncHooks.AsyncResource("HTTPREQUEST");
+  /** Where Node has emitted the request; made where its handler runs later than in the turn of that event. */
+  #context: AsyncResource | undefined = undefined;
   /** What had been written on the connection when an upgrade request was accepted, in bytes. */
   #writtenBefore = 0;
 
@@ -74,6 +81,7 @@ export class Exchange implements Linked<Exchange> {
     this.connection = connection;
     this.head = head;
     this.body = new RequestBody(this, bodies, awaitsContinue);
+    if (SHARED_CONTEXT) this.keepContext();
     response.on("finish", () => this.#finish());
   }
 
@@ -119,9 +127,15 @@ export class Exchange implements Linked<Exchange> {
     return WatchedPromise.watch(promise, (error) => this.report?.(error, this));
   }
 
-  /** Runs a handler in the asynchronous context of this request, so that what it enters is no other request's. */
-  run<T>(handler: (argument: T) => unknown, argument: T): unknown {
-    return this.#context.runInAsyncScope(handler, undefined, argument);
+  /** Remembers the asynchronous context of the request; to be called in the turn in which Node emits it. */
+  keepContext(): void {
+    this.#context ??= new asyncHooks.AsyncResource("HTTPREQUEST");
+  }
+
+  /** Runs a function in the asynchronous context of the request. */
+  run<T>(call: (exchange: this, argument: T) => void, argument: T): void {
+    if (this.#context === undefined) call(this, argument);
+    else this.#context.runInAsyncScope(call, undefined, this, argument);
   }
 
   /** The request line as errors name it. */

@@ -97,7 +97,7 @@ export function receiveBody(raw: IncomingMessage, sink: BodySink): void {
 
 /** Is this a message of ours, also if somebody has replaced its prototype, as Express does? */
 function isIncoming(raw: IncomingMessage): raw is Incoming {
-  return Object.hasOwn(raw, "sink");
+  return "sink" in raw;
 }
 
 /** Makes a message, which has arrived whole, readable as a stream by any way, even if its prototype is replaced. */
@@ -164,7 +164,9 @@ export function failBody(raw: IncomingMessage, error: Error): void {
  * A sink that pauses the reading goes on with {@link resumeBody}.
  */
 export function readBody(raw: IncomingMessage, sink: BodySink): void {
+  let ended = false;
   const read = (): void => {
+    if (ended) return;
     while (raw.readableLength > 0) {
       const chunk: unknown = raw.read();
       if (chunk === null) break;
@@ -176,6 +178,7 @@ export function readBody(raw: IncomingMessage, sink: BodySink): void {
     }
     // RFC 9112 8 is the parser's: it says so in the turn of the last bytes.
     if (!raw.complete || raw.readableLength > 0) return;
+    ended = true;
     raw.removeListener("readable", read);
     const { received } = sink;
     // Before 'end', which Node emits a turn after the last byte was read.
@@ -184,7 +187,7 @@ export function readBody(raw: IncomingMessage, sink: BodySink): void {
   };
   raw.on("readable", read);
   // Of an end that has come already, and of nothing before it, a stream need not tell.
-  if (raw.complete) read();
+  if (raw.complete) nextTick(read);
 }
 
 const RESUMED = Symbol("resumed");

@@ -102,7 +102,7 @@ export function connectClients(
     const shared = othersListen(node, "request");
     const head = readHead(raw, shared ? readerLimits : limits);
     // Of a server that is being closed, every response is the last on its connection.
-    if (head.close || upgrades.wasDeclined(raw) || !node.listening) response.shouldKeepAlive = false;
+    if (head.close || (head.length !== 0 && upgrades.wasDeclined(raw)) || !node.listening) response.shouldKeepAlive = false;
     // A body that is there already, or none, needs no 100.
     if (expects) needsNoContinue(response);
     const exchange = new Exchange(raw, response, connection, head, bodies, expects);

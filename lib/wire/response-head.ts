@@ -55,7 +55,7 @@ export function decideHead(
 ): ResponseHead {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
-  const framing = takeFraming(headers);
+  const framing = headers.length === 0 ? unframed : takeFraming(headers);
   // RFC 9110 9.3.2, 15.3.5, 15.3.6, 15.4.5, 15.2; 9.3.6: a 2xx to CONNECT starts a tunnel.
   const tunnel = asked.method === "CONNECT" && code >= 200 && code < 300;
   const bare = code === 204 || code === 304 || code < 200 || tunnel;
@@ -158,8 +158,18 @@ function remedyFor(code: unknown): string {
   return typeof (code as { then?: unknown } | null | undefined)?.then === "function" ? ": await it first" : "";
 }
 
-/** Takes what frames the answer out of the caller's list: it is checked, and written again where it fits. */
-function takeFraming(headers: string[]): { length: number; chunked: boolean; connection: string | undefined } {
+/** What a handler says of the framing of its response. */
+interface Framing {
+  /** Content-Length, or -1. */
+  readonly length: number;
+  readonly chunked: boolean;
+  readonly connection: string | undefined;
+}
+
+const unframed: Framing = { length: -1, chunked: false, connection: undefined };
+
+/** Takes what frames the response out of the handler's list: it is checked, and written again where it fits. */
+function takeFraming(headers: string[]): Framing {
   let length = -1;
   let chunked = false;
   let connection: string | undefined;
