@@ -32,7 +32,7 @@ describe("newAsyncHttpServer", () => {
   });
 
   test.each<[options: unknown, error: ErrorConstructor, code: string, message: string]>([
-    [8080, TypeError, "ERR_INVALID_ARGUMENT", "options must be an object; got 8080"],
+    [8080, TypeError, "ERR_INVALID_ARGUMENT", "the options of a server must be an object; got 8080"],
     [null, TypeError, "ERR_INVALID_ARGUMENT", "got null"],
     [{ reuseAddr: false }, Error, "ERR_UNSUPPORTED", "SO_REUSEADDR"],
     [{ maxBody: -1 }, RangeError, "ERR_INVALID_ARGUMENT", "got -1"],
@@ -127,7 +127,7 @@ describe("checkWait", () => {
   );
 
   test.each<[wait: unknown]>([[5000], [null], ["5s"]])("refuses %p, which is no object", async (wait) => {
-    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `wait must be an object; got ${JSON.stringify(wait)}` };
+    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `the options of acceptRequest must be an object; got ${JSON.stringify(wait)}` };
     for (const server of [await startServer(), await startTestServer()]) {
       await expect(server.acceptRequest(wait as object)).rejects.toMatchObject(refusal);
       await server.close();
@@ -152,22 +152,22 @@ describe("an option that nobody knows is an error that names it, and those that 
     [
       "newAsyncHttpServer",
       () => newAsyncHttpServer({ maxbody: 1 } as object),
-      'options: there is no option "maxbody", only reuseAddr, reusePort, maxBody, stream, http, tls, onError',
+      'a server has no option "maxbody", it has reuseAddr, reusePort, maxBody, stream, http, tls, onError',
     ],
     [
       "useTestServer",
       () => useTestServer({ hook: {} } as object),
-      'options: there is no option "hook", only reuseAddr, reusePort, maxBody, stream, http, tls, onError, hooks',
+      'a server has no option "hook", it has reuseAddr, reusePort, maxBody, stream, http, tls, onError, hooks',
     ],
   ])("%s", (_what, make, message) => {
     expect(thrownBy(make as () => void)).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARGUMENT", message });
   });
 
   test.each<[what: string, call: (server: AsyncHttpServer) => Promise<unknown>, message: string]>([
-    ["startTestServer", () => startTestServer({ port: 1 } as object), 'options: there is no option "port", only reuseAddr, reusePort, maxBody, stream, http, tls, onError'],
-    ["acceptRequest", (server) => server.acceptRequest({ timeOut: 1 } as object), 'wait: there is no option "timeOut", only timeout, signal, where, while'],
-    ["acceptRequest with a callback", (server) => server.acceptRequest(() => {}, { when: 1 } as object), 'wait: there is no option "when", only timeout, signal, where, while'],
-    ["close", (server) => server.close({ gracePeriod: 1 } as object), 'close: there is no option "gracePeriod", only grace'],
+    ["startTestServer", () => startTestServer({ port: 1 } as object), 'a server has no option "port", it has reuseAddr, reusePort, maxBody, stream, http, tls, onError'],
+    ["acceptRequest", (server) => server.acceptRequest({ timeOut: 1 } as object), 'acceptRequest has no option "timeOut", it has timeout, signal, where, while'],
+    ["acceptRequest with a callback", (server) => server.acceptRequest(() => {}, { when: 1 } as object), 'acceptRequest has no option "when", it has timeout, signal, where, while'],
+    ["close", (server) => server.close({ gracePeriod: 1 } as object), 'close has no option "gracePeriod", it has grace'],
   ])("%s", async (_what, call, message) => {
     const server = await startServer();
     await expect(call(server)).rejects.toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARGUMENT", message });

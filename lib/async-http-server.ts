@@ -61,7 +61,11 @@ const DESCRIPTORS_PAUSE = 50;
  * @see Nim's `asynchttpserver.newAsyncHttpServer`
  */
 export function newAsyncHttpServer(options: AsyncHttpServerOptions = {}): AsyncHttpServer {
-  return new AsyncHttpServer(options);
+  try {
+    return new AsyncHttpServer(options);
+  } catch (error) {
+    throw new Caller(newAsyncHttpServer).blame(error as Error);
+  }
 }
 
 /**
@@ -175,6 +179,15 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.listen`
    */
   async listen(port: number, address = "127.0.0.1"): Promise<void> {
+    const caller = new Caller(listen);
+    try {
+      await this.#listen(port, address);
+    } catch (error) {
+      throw caller.blame(error as Error);
+    }
+  }
+
+  async #listen(port: number, address: string): Promise<void> {
     const options = listenOptions(port, address, this.#reusePort);
     while (this.#closing !== undefined) await this.#closing;
     const before = this.#state.now;
@@ -211,7 +224,7 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.getPort`
    */
   getPort(): number {
-    const bound = this.#address();
+    const bound = this.#address(getPort);
     return typeof bound === "string" ? 0 : bound.port;
   }
 
@@ -223,7 +236,7 @@ export class AsyncHttpServer {
    * @throws Error `ERR_SERVER_NOT_LISTENING`
    */
   get url(): string {
-    return urlOf(this.#address(), this.#scheme);
+    return urlOf(this.#address(getUrl), this.#scheme);
   }
 
   /**
@@ -327,10 +340,12 @@ export class AsyncHttpServer {
     address?: string,
     assumedDescriptorsPerRequest = -1,
   ): Promise<void> {
+    const caller = new Caller(serve);
     const callback = typeof first === "function" ? first : second;
-    if (typeof callback !== "function") throw invalid(TypeError, "serve needs a callback", callback);
+    if (typeof callback !== "function") throw caller.blame(invalid(TypeError, "serve needs a callback", callback));
     if (this.#served !== undefined) {
-      throw withCode("ERR_ALREADY_SERVING", new Error("the server is served already: close it first"));
+      const error = new Error("the server has a handler already, from an earlier serve: close it first, or make it without one");
+      throw caller.blame(withCode("ERR_ALREADY_SERVING", error));
     }
     const closed = new Promise<void>((resolve) => (this.#served = resolve));
     try {
@@ -338,7 +353,7 @@ export class AsyncHttpServer {
       this.#checkOpen();
     } catch (error) {
       this.#served = undefined;
-      throw error;
+      throw caller.blame(error as Error);
     }
     const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#reportToServer);
     if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
@@ -375,7 +390,7 @@ export class AsyncHttpServer {
     checkClose(options);
     await this.#end(options.grace ?? 0);
     // Where the block has failed too, test runners show nothing but "SuppressedError".
-    const why = " (told here, too, because an error of the `await using` block would hide it)";
+    const why = " (printed because `await using` hides it where the block has failed, too)";
     if (this.#disposed) for (const { error, line } of this.#errors.kept) printFailure(error, line, why);
     this.#disposed = false;
     this.#errors.throwAll();
@@ -417,10 +432,10 @@ export class AsyncHttpServer {
     }
   }
 
-  #address(): AddressInfo | string {
+  #address(entry: () => unknown): AddressInfo | string {
     const bound = this.node.address();
     if (bound !== null) return bound;
-    throw withCode("ERR_SERVER_NOT_LISTENING", new Error("the server does not listen: await listen first"));
+    throw new Caller(entry).blame(notListening());
   }
 
   /** What Node's server does by itself, or was told by others. */
@@ -435,7 +450,7 @@ export class AsyncHttpServer {
     // Node's server listens before it says so.
     if (this.node.listening) return this.#notice();
     if (now === "closed") throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed: it has to listen again first"));
-    this.#address();
+    throw notListening();
   }
 
   /** The pull form and Nim's: a call with a line of its own, and in a test with a limit. */
@@ -482,6 +497,7 @@ export class AsyncHttpServer {
         quiet: () => this.quiet(),
         keepsAlive: this.#rules?.keepsAlive === true,
         url: () => (this.node.listening ? this.url : "a server that is being closed"),
+        served: () => this.#traffic.served,
         report: () => this.#traffic.describe(this.#clients.connections.values()),
       });
     });
@@ -565,8 +581,13 @@ export interface AsyncHttpServer {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** The function that is on the stack when it was called, whatever a spy has put in its place. */
-const { acceptRequest } = AsyncHttpServer.prototype;
+/** The functions that are on the stack when they were called, whatever a spy has put in their place. */
+const { acceptRequest, getPort, listen, serve } = AsyncHttpServer.prototype;
+const getUrl = Object.getOwnPropertyDescriptor(AsyncHttpServer.prototype, "url")!.get!;
+
+function notListening(): Error {
+  return withCode("ERR_SERVER_NOT_LISTENING", new Error("the server does not listen: await listen first"));
+}
 
 function requestLine({ raw }: Exchange): string {
   return `${raw.method} ${raw.url}`;

@@ -16,7 +16,7 @@ export function parseJson(request: Request): unknown {
     // RFC 8259 8.1: a parser may ignore a byte order mark, and .NET and PowerShell send one.
     return JSON.parse(body.charCodeAt(0) === 0xfeff ? body.slice(1) : body);
   } catch (cause) {
-    const reason = codingOf(request) ?? charsetOf(request);
+    const reason = codingOf(request) ?? charsetOf(request) ?? formOf(request);
     const problem = `${reason === undefined ? "" : `${reason}; `}${startOf(body)} (${(cause as Error).message})`;
     throw withCode("ERR_BODY_NOT_JSON", new SyntaxError(`the body of ${lineOf(request)} is not JSON: ${problem}`, { cause }));
   }
@@ -60,6 +60,13 @@ function checkForm(request: Request, types: readonly string[]): void {
 function notForm(request: Request, problem: string, cause?: unknown): TypeError {
   const message = `the body of ${lineOf(request)} is not a form: ${problem}; ${startOf(request.body)}`;
   return withCode("ERR_BODY_NOT_FORM", new TypeError(message, cause === undefined ? {} : { cause }));
+}
+
+/** Is it a form that was sent? */
+function formOf({ headers }: Request): string | undefined {
+  const type = headers.getOrDefault("content-type");
+  if (isType(type, URLENCODED)) return `its Content-Type is ${JSON.stringify(type)}: use form()`;
+  return isType(type, MULTIPART) ? `its Content-Type is ${JSON.stringify(type)}: use formData()` : undefined;
 }
 
 /** Says how a body starts. */

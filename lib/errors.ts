@@ -30,19 +30,18 @@ export function withCode<E extends Error>(code: ErrorCode, error: E): E & { code
   return Object.assign(error, { code });
 }
 
-/** Adds which request an error of this library is about, where its message was made without knowing that. @internal */
-export function about(error: unknown, line: string): unknown {
-  const { code, message } = error as Partial<Error & { code: string }>;
-  if (typeof code !== "string" || message === undefined || message.includes(line)) return error;
-  const longer = `${message} (in the response to ${line})`;
-  try {
-    // Reading it runs `Error.prepareStackTrace`, which is anybody's code.
-    const { stack } = error as Error;
-    Object.assign(error as Error, { stack: stack?.replace(message, () => longer) });
-  } catch {
-    // The message is what counts.
-  }
-  return Object.assign(error as Error, { message: longer });
+/**
+ * Makes an error of this library say which request it is about, and which line of the caller.
+ *
+ * @param entry as for `Caller`
+ *
+ * @internal
+ */
+export function about(error: unknown, line: string, entry: (...given: never[]) => unknown): unknown {
+  const { code, message } = (error ?? {}) as Partial<Error & { code: string }>;
+  if (typeof code !== "string" || message === undefined) return error;
+  if (!message.includes(line)) (error as Error).message = `${message} (in the response to ${line})`;
+  return new Caller(entry).blame(error as Error);
 }
 
 /** A header line that cannot be sent or kept. @internal */

@@ -81,7 +81,7 @@ const CLOSE_OPTIONS = ["grace"];
  * @internal
  */
 export function checkOptions(options: AsyncHttpServerOptions, more: readonly string[] = []): void {
-  checkNames("options", options, [...SERVER_OPTIONS, ...more]);
+  checkNames("a server", options, [...SERVER_OPTIONS, ...more]);
   const { reuseAddr, reusePort, maxBody, onError } = options;
   if (reuseAddr === false) {
     throw unsupported("reuseAddr cannot be false: Node sets SO_REUSEADDR on every listening socket");
@@ -114,7 +114,7 @@ export function checkTime(name: string, time: unknown): void {
 
 /** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` @internal */
 export function checkWait(wait: WaitOptions): void {
-  checkNames("wait", wait, WAIT_OPTIONS);
+  checkNames("acceptRequest", wait, WAIT_OPTIONS);
   const { timeout, signal, where } = wait;
   if (timeout !== undefined) checkTime("timeout", timeout);
   if (signal !== undefined && typeof signal?.addEventListener !== "function") {
@@ -136,10 +136,10 @@ export function checkClose(options: CloseOptions): void {
 
 /** An option that nobody knows is a mistake, most often a misspelt one. */
 function checkNames(what: string, options: object, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) throw invalid(TypeError, `${what} must be an object`, options);
+  if (typeof options !== "object" || options === null) throw invalid(TypeError, `the options of ${what} must be an object`, options);
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const problem = `${what}: there is no option ${JSON.stringify(name)}, only ${known.join(", ")}`;
+    const problem = `${what} has no option ${JSON.stringify(name)}, it has ${known.join(", ")}`;
     throw withCode("ERR_INVALID_ARGUMENT", new TypeError(problem));
   }
 }

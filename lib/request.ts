@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { URLSearchParams } from "node:url";
-import { about, shown, withCode } from "./errors";
+import { about, Caller, shown, withCode } from "./errors";
 import { isResponse, takeResponse } from "./http/fetch-response";
 import type { HttpCode } from "./http/status";
 import { HttpHeaders, type HeadersInit } from "./http/headers";
@@ -104,12 +104,12 @@ export class Request {
   /** The body as UTF-8 text; `rawBody` has bytes that are none. */
   get body(): string {
     const self = Request.#self(this);
-    return (self.#body ??= self.rawBody.toString("utf8"));
+    return (self.#body ??= self.#whole(getBody).toString("utf8"));
   }
 
   /** The exact bytes of the body. */
   get rawBody(): Buffer {
-    return Request.#self(this).#exchange.body.whole;
+    return Request.#self(this).#whole(getRawBody);
   }
 
   /**
@@ -169,7 +169,7 @@ export class Request {
    * await server.close();
    */
   readBody(): Promise<Buffer> {
-    return this.#exchange.body.gather();
+    return this.#exchange.body.gather(readBody);
   }
 
   /**
@@ -219,7 +219,7 @@ export class Request {
    * await server.close();
    */
   json<T = unknown>(): T {
-    return parseJson(this) as T;
+    return this.#parsed(json, parseJson) as T;
   }
 
   /**
@@ -241,7 +241,7 @@ export class Request {
    * await server.close();
    */
   form(): URLSearchParams {
-    return parseForm(this);
+    return this.#parsed(form, parseForm);
   }
 
   /**
@@ -270,7 +270,12 @@ export class Request {
    * @see RFC 7578
    */
   async formData(): Promise<FormData> {
-    return parseFormData(this);
+    const caller = new Caller(formData);
+    try {
+      return await parseFormData(this);
+    } catch (error) {
+      throw caller.blame(error as Error);
+    }
   }
 
   /**
@@ -329,6 +334,10 @@ export class Request {
    */
   respond(code: HttpCode, content?: Content, headers?: HeadersInit): Promise<void>;
   respond(first: HttpCode | Response, content: Content = "", headers?: HeadersInit): Promise<void> {
+    return this.#respond(respond, first, content, headers);
+  }
+
+  #respond(entry: (...given: never[]) => unknown, first: HttpCode | Response, content: Content, headers?: HeadersInit): Promise<void> {
     try {
       if (!isResponse(first)) return this.#exchange.watch(this.#exchange.respond(first, content, headers));
       const response = takeResponse(first);
@@ -336,7 +345,7 @@ export class Request {
         this.#exchange.respond(response.code, response.content, response.headers, response.reason),
       );
     } catch (error) {
-      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
+      return this.#failed(error, entry);
     }
   }
 
@@ -365,9 +374,10 @@ export class Request {
   respondJson(code: HttpCode, value: unknown, headers: HeadersInit = {}): Promise<void> {
     try {
       const content = toJsonText(value);
-      return this.respond(code, content, HttpHeaders.withDefault(headers, "content-type", "application/json"));
+      const all = HttpHeaders.withDefault(headers, "content-type", "application/json");
+      return this.#respond(respondJson, code, content, all);
     } catch (error) {
-      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
+      return this.#failed(error, respondJson);
     }
   }
 
@@ -401,7 +411,27 @@ export class Request {
     try {
       return this.#exchange.watch(this.#exchange.sendHeaders(headers, code));
     } catch (error) {
-      return this.#exchange.watch(Promise.reject(about(error, this.#line()) as Error));
+      return this.#failed(error, sendHeaders);
+    }
+  }
+
+  #failed(error: unknown, entry: (...given: never[]) => unknown): Promise<never> {
+    return this.#exchange.watch(Promise.reject(about(error, this.#line(), entry) as Error));
+  }
+
+  #whole(entry: () => unknown): Buffer {
+    try {
+      return this.#exchange.body.whole;
+    } catch (error) {
+      throw new Caller(entry).blame(error as Error);
+    }
+  }
+
+  #parsed<T>(entry: () => unknown, parse: (request: Request) => T): T {
+    try {
+      return parse(this);
+    } catch (error) {
+      throw new Caller(entry).blame(error as Error);
     }
   }
 
@@ -460,6 +490,11 @@ export class Request {
     return `${this.reqMethod} ${this.#exchange.raw.url!}`;
   }
 }
+
+/** The functions that are on the stack when they were called, whatever a spy has put in their place. */
+const { form, formData, json, readBody, respond, respondJson, sendHeaders } = Request.prototype;
+const getBody = Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!;
+const getRawBody = Object.getOwnPropertyDescriptor(Request.prototype, "rawBody")!.get!;
 
 /** The prototype of what matchers show: they print the name of the class. */
 const shownAs: object = Object.create(null, { constructor: { value: Request } }) as object;

@@ -300,7 +300,7 @@ describe("what nobody took", () => {
     await failTimes(server, 3, (i) => new Error(`/${i}`));
     const error = (await rejectionOf(server.close())) as AggregateError;
     expect(error).toBeInstanceOf(AggregateError);
-    expect(error.message).toBe("3 request callbacks failed");
+    expect(error.message).toBe("3 errors in handlers: GET /1, GET /2, GET /3");
     expect(error.errors).toEqual([new Error("/1"), new Error("/2"), new Error("/3")]);
     await server.close();
   });
@@ -310,7 +310,7 @@ describe("what nobody took", () => {
     await failTimes(server, 103, (i) => i);
     const error = (await rejectionOf(server.close())) as AggregateError;
     expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
-    expect(error.message).toBe("103 request callbacks failed, of which 100 are here");
+    expect(error.message).toBe("103 errors in handlers, of which 100 are here: GET /1, GET /2, GET /3, GET /4, GET /5, …");
   });
 
   test("a handler that fails while close is at work is not lost either", async () => {
@@ -356,7 +356,7 @@ describe("under serve", () => {
       throw "a string";
     });
     await (await send(server, get("/a%0Ab"))).end();
-    expect(printed).toBe("asynchttpserver: the callback failed for GET /a%0Ab\n'a string'\n");
+    expect(printed).toBe("asynchttpserver: the handler failed for GET /a%0Ab\n'a string'\n");
     await server.close();
   });
 
@@ -411,12 +411,12 @@ describe("under serve", () => {
 
 describe("CallbackErrors", () => {
   test.each<[count: number, kept: number, message: string]>([
-    [2, 2, "2 request callbacks failed"],
-    [100, 100, "100 request callbacks failed"],
-    [101, 100, "101 request callbacks failed, of which 100 are here"],
+    [2, 2, "2 errors in handlers: GET /0, GET /1"],
+    [100, 100, "100 errors in handlers: GET /0, GET /1, GET /2, GET /3, GET /4, …"],
+    [101, 100, "101 errors in handlers, of which 100 are here: GET /0, GET /1, GET /2, GET /3, GET /4, …"],
   ])("of %i keeps %i", (count, kept, message) => {
     const errors = new CallbackErrors();
-    for (let i = 0; i < count; i++) errors.keep(i);
+    for (let i = 0; i < count; i++) errors.keep(i, `GET /${i}`);
     const thrown = thrownBy(() => errors.throwAll());
     expect(thrown).toBeInstanceOf(AggregateError);
     expect((thrown as AggregateError).errors).toEqual(Array.from({ length: kept }, (_, i) => i));
@@ -437,7 +437,7 @@ describe("CallbackErrors", () => {
     const errors = new CallbackErrors();
     for (let i = 0; i < 101; i++) errors.keep(i);
     while (errors.length > 0) errors.takeFirst();
-    expect(() => errors.throwAll()).toThrow("1 request callbacks failed, of which 0 are here");
+    expect(() => errors.throwAll()).toThrow("1 errors in handlers, of which 0 are here");
     errors.throwAll();
   });
 });

@@ -74,10 +74,10 @@ describe.each(rows)("$what, $way", ({ make, fail }) => {
     void server.serve((request) => (request.url.path === "/ok" ? request.respond(200) : fail(thing)));
     const [reply] = await (await send(server)).end();
     expect(reply?.status).toBe(500);
-    expect(printed.match(/^asynchttpserver: the callback failed for GET \/$/gm)).toHaveLength(1);
+    expect(printed.match(/^asynchttpserver: the handler failed for GET \/$/gm)).toHaveLength(1);
     expect((await (await send(server, get("/ok"))).read(1))[0]?.status).toBe(200);
     await server.close();
-    expect(printed.match(/the callback failed/g)).toHaveLength(1);
+    expect(printed.match(/the handler failed/g)).toHaveLength(1);
   });
 
   test("in a loop is told to the loop, once", async () => {
@@ -231,7 +231,7 @@ describe("an error that comes after the server was closed", () => {
     gate.resolve();
     await failed.promise;
     await new Promise((resolve) => setImmediate(resolve));
-    expect(printed).toMatch(/^asynchttpserver: the callback failed for GET \/late\nError: too late for close\n/);
+    expect(printed).toMatch(/^asynchttpserver: the handler failed for GET \/late\nError: too late for close\n/);
     await server.close();
   });
 });
@@ -241,7 +241,7 @@ test("of more than 100 the first 100 are kept, the others counted", async () => 
   for (let i = 0; i < 103; i++) await (await send(server, get(`/${i}`))).end();
   const error = (await rejectionOf(server.close())) as AggregateError;
   expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i));
-  expect(error.message).toBe("103 request callbacks failed, of which 100 are here");
+  expect(error.message).toBe("103 errors in handlers, of which 100 are here: GET /0, GET /1, GET /2, GET /3, GET /4, …");
 });
 
 test("await using prints what its SuppressedError would hide", async () => {
@@ -252,7 +252,7 @@ test("await using prints what its SuppressedError would hide", async () => {
     throw new Error("the expect of the test");
   };
   expect(await rejectionOf(block())).toMatchObject({ error: failure, suppressed: { message: "the expect of the test" } });
-  expect(printed).toMatch(/^asynchttpserver: the callback failed for GET \/arrived .*await using.*\nError: the expect of the callback\n/);
+  expect(printed).toMatch(/^asynchttpserver: the handler failed for GET \/arrived .*await using.*\nError: the expect of the callback\n/);
 });
 
 test("the stop of docs/deploying.md ends with 0 and its clean-up, whatever failed before", async () => {

@@ -60,7 +60,7 @@ describe("a port", () => {
       syscall: "listen",
       address: "127.0.0.1",
       port: first.getPort(),
-      message: `listen EADDRINUSE: address already in use 127.0.0.1:${first.getPort()}`,
+      message: `listen EADDRINUSE: address already in use 127.0.0.1:${first.getPort()}: something listens on port ${first.getPort()} already; port 0 takes a free one`,
     });
     expect(() => server.getPort()).toThrow();
     await server.listen(0);

@@ -37,7 +37,7 @@ describe("what the server itself refused", () => {
     client.destroy();
     expect(await report(server)).toEqual([
       "What came so far:",
-      "  a TLS handshake, but this server speaks plain http: the client's URL should start with http://: refused with 400 Bad Request",
+      "  a TLS handshake, but this server speaks plain HTTP: the client's URL has to start with http://",
     ]);
   });
 
@@ -50,7 +50,7 @@ describe("what the server itself refused", () => {
     client.destroy();
     expect(await report(server)).toEqual([
       "What came so far:",
-      "  plain HTTP, but this server speaks https: the client's URL should start with https://",
+      "  plain HTTP, but this server speaks HTTPS: the client's URL has to start with https://",
     ]);
   });
 });

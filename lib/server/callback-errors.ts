@@ -1,5 +1,7 @@
 /** How many errors are kept for `close()`; of those beyond it only the number is known. */
 const KEPT = 100;
+/** How many requests the error of several names. */
+const NAMED = 5;
 
 /** A callback's error, and the request line to which it belongs. */
 export interface CallbackError {
@@ -33,13 +35,19 @@ export class CallbackErrors {
 
   /** Throws what is left: one error itself, several together. */
   throwAll(): void {
-    const errors = this.#kept.map(({ error }) => error);
+    const kept = this.#kept;
+    const errors = kept.map(({ error }) => error);
     const beyond = this.#beyond;
     this.#kept = [];
     this.#beyond = 0;
     if (errors.length + beyond === 0) return;
     if (errors.length === 1 && beyond === 0) throw errors[0];
+    const lines = [...new Set(kept.map(({ line }) => line))];
+    const named = lines.length === 0 ? "" : `: ${lines.slice(0, NAMED).join(", ")}${lines.length > NAMED ? ", …" : ""}`;
     const more = beyond === 0 ? "" : `, of which ${errors.length} are here`;
-    throw new AggregateError(errors, `${errors.length + beyond} request callbacks failed${more}`);
+    const error = new AggregateError(errors, `${errors.length + beyond} errors in handlers${more}${named}`);
+    // The lines that count are in the errors.
+    error.stack = `${error.name}: ${error.message}`;
+    throw error;
   }
 }

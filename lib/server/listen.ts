@@ -51,9 +51,13 @@ export async function bind(server: Server, options: ListenOptions): Promise<void
     server.listen(options);
   });
   if (error === undefined) return;
-  const { path } = options;
-  const stale = error.code === "EADDRINUSE" && path !== undefined && (await isStale(path));
-  throw systemError(error, stale ? `: nobody listens on this socket any more, delete the file ${path} first` : "");
+  throw systemError(error, error.code === "EADDRINUSE" ? await remedyFor(options) : "");
+}
+
+/** What to do about an address that is in use. */
+async function remedyFor({ path, port }: ListenOptions): Promise<string> {
+  if (path === undefined) return `: something listens on port ${port} already; port 0 takes a free one`;
+  return (await isStale(path)) ? `: nobody listens on this socket any more, delete the file ${path} first` : "";
 }
 
 /** Is the file of a Unix socket left over from a process that is gone? */

@@ -1,3 +1,5 @@
+import { isResponse } from "../http/fetch-response";
+import { codeToString } from "../http/status";
 import { util } from "../node";
 
 /** How long a summary may be, in characters. */
@@ -6,7 +8,7 @@ const LONGEST = 200;
 /** Shows the error of a callback to whoever reads stderr. Never throws. */
 export function printFailure(error: unknown, line: string, why = ""): void {
   try {
-    process.stderr.write(`asynchttpserver: the callback failed for ${line}${why}\n${inspected(error)}\n`);
+    process.stderr.write(`asynchttpserver: the handler failed for ${line}${why}\n${inspected(error)}\n`);
   } catch {
     // Nobody reads it.
   }
@@ -15,6 +17,8 @@ export function printFailure(error: unknown, line: string, why = ""): void {
 /** An error in full, with its stack and whatever it carries. Never throws, whatever was thrown. */
 function inspected(error: unknown): string {
   try {
+    // What Jest's `expect` carries besides says the same once more.
+    if (isError(error) && "matcherResult" in error) return error.stack!;
     return util.inspect(error);
   } catch {
     // Its stack, message or cause throws when it is read, or whoever formats stacks does.
@@ -26,7 +30,9 @@ function inspected(error: unknown): string {
 export function summary(value: unknown): string {
   let text = "something that cannot be shown";
   try {
-    text = isError(value) ? errorLine(value) : util.inspect(value, { depth: 0, breakLength: Infinity });
+    if (isError(value)) text = errorLine(value);
+    else if (isResponse(value)) text = `a response with ${codeToString(value.status)}`;
+    else text = util.inspect(value, { depth: 0, breakLength: Infinity });
   } catch {
     // Shown as what it is: that.
   }
@@ -43,5 +49,8 @@ function isError(value: unknown): value is Error {
 function errorLine(error: Error): string {
   const line = `${error.name}: ${error.message}`;
   const { cause } = error;
-  return isError(cause) ? `${line} (${cause.message === "" ? String((cause as NodeJS.ErrnoException).code) : cause.message})` : line;
+  if (!isError(cause)) return line;
+  // OpenSSL's message begins with a thread, and names its own source file.
+  const { code, message, reason } = cause as NodeJS.ErrnoException & { reason?: unknown };
+  return `${line} (${typeof reason === "string" ? reason : message === "" ? String(code) : message})`;
 }

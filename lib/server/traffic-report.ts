@@ -11,6 +11,10 @@ const LONGEST = 20;
 /** How much of a request line a report shows, in characters. */
 const SHOWN = 100;
 
+/** What a URL with the wrong scheme leads to. */
+const SPOKE_TLS = "a TLS handshake, but this server speaks plain HTTP: the client's URL has to start with http://";
+const SPOKE_PLAIN_HTTP = "plain HTTP, but this server speaks HTTPS: the client's URL has to start with https://";
+
 /** Requests that finished in the same way. */
 interface Past {
   readonly method: string;
@@ -30,6 +34,8 @@ export class TrafficReport {
 
   /** How often something has happened. */
   events = 0;
+  /** Has a whole request come? */
+  served = false;
 
   /** A client has connected. */
   connected(): void {
@@ -39,6 +45,7 @@ export class TrafficReport {
 
   /** A request has come. */
   arrived(): void {
+    this.served = true;
     this.events++;
   }
 
@@ -49,17 +56,19 @@ export class TrafficReport {
 
   /** The parser refused what came, before it was a request. */
   refused(status: number, packet: Buffer | undefined): void {
-    this.#add("", firstLineOf(packet), status, true);
+    if (packet?.[0] === 0x16 && packet[1] === 0x03) this.#add("", SPOKE_TLS, 0, true);
+    else this.#add("", firstLineOf(packet), status, true);
   }
 
   /** A client spoke plain HTTP to a port of HTTPS. */
   spokePlainHttp(): void {
-    this.#add("", "plain HTTP, but this server speaks https: the client's URL should start with https://", 0, true);
+    this.#add("", SPOKE_PLAIN_HTTP, 0, true);
   }
 
   /** Forgets what has come so far. */
   clear(): void {
     this.#past = [];
+    this.served = false;
     this.#forgotten = this.#connected = 0;
   }
 
@@ -124,9 +133,6 @@ function bodyProgress(exchange: Exchange): string {
 /** What the parser met, in words. */
 function firstLineOf(bytes: Buffer | undefined): string {
   if (bytes === undefined) return "a head that was not whole in time";
-  if (bytes[0] === 0x16 && bytes[1] === 0x03) {
-    return "a TLS handshake, but this server speaks plain http: the client's URL should start with http://";
-  }
   const line = /^[^\r\n]*/.exec(bytes.toString("latin1", 0, SHOWN + 1))![0];
   if (line === "" || /[^\x20-\x7e]/.test(line)) return "bytes that are not HTTP";
   return line;

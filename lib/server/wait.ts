@@ -21,6 +21,8 @@ export interface Surroundings {
   quiet(): Promise<void>;
   /** Where the server listens. */
   url(): string;
+  /** Has a request come before, for others? */
+  served(): boolean;
   /** What has come so far, in lines. */
   report(): string;
 }
@@ -66,7 +68,7 @@ export class Wait<T> implements Waiter {
       const answer: unknown = this.#where!(requestOf(exchange));
       if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(answer);
       void handled(answer as PromiseLike<unknown>);
-      this.#end(invalid(TypeError, "where must return true or false at once, it cannot be async", answer));
+      this.#end(this.#blamed(invalid(TypeError, "where must return true or false at once, it cannot be async", answer)));
     } catch (error) {
       this.#end(error);
     }
@@ -130,20 +132,20 @@ export class Wait<T> implements Waiter {
   }
 
   #timeoutError(timeout: number): Error {
-    const problem = `no request${this.#fitting()} arrived within ${timeout} ms at ${this.#around!.url()}`;
+    const problem = `no ${this.#kind()} arrived within ${timeout} ms at ${this.#around!.url()}`;
     const error = new Error(this.#withReport(problem));
     error.name = "TimeoutError";
     return this.#blamed(withCode("ERR_ACCEPT_TIMEOUT", error));
   }
 
   #finishedError(value: unknown): Error {
-    const problem = `the client was done before a request${this.#fitting()} arrived at ${this.#around!.url()}`;
+    const problem = `the client was done before a ${this.#kind()} arrived at ${this.#around!.url()}`;
     const outcome = value === undefined ? "its promise was fulfilled" : `its promise was fulfilled with ${summary(value)}`;
     return this.#blamed(withCode("ERR_CLIENT_FINISHED", new Error(this.#withReport(`${problem}: ${outcome}`))));
   }
 
   #failedError(cause: unknown): Error {
-    const problem = `the client failed before a request${this.#fitting()} arrived at ${this.#around!.url()}`;
+    const problem = `the client failed before a ${this.#kind()} arrived at ${this.#around!.url()}`;
     const error = new Error(this.#withReport(`${problem}: ${summary(cause)}`), { cause });
     return this.#blamed(withCode("ERR_CLIENT_FINISHED", error));
   }
@@ -157,11 +159,11 @@ export class Wait<T> implements Waiter {
   }
 
   /** For what kind of request it was, as far as that can be said in a few words. */
-  #fitting(): string {
-    if (this.#where === undefined) return "";
+  #kind(): string {
+    if (this.#where === undefined) return this.#around!.served() ? "further request" : "request";
     const source = Function.prototype.toString.call(this.#where).replace(/\s+/g, " ");
     // What a coverage tool has made of it tells nobody anything.
-    return source.length > SHOWN || source.includes("cov_") ? " that fits `where`" : ` that fits where: ${source}`;
+    return source.length > SHOWN || source.includes("cov_") ? "request that fits `where`" : `request that fits where: ${source}`;
   }
 }
 

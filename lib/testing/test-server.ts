@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { AsyncHttpServer, type TestRules } from "../async-http-server";
 import type { RequestCallback } from "../server/callbacks";
 import type { AsyncHttpServerOptions } from "../options";
+import { Caller } from "../errors";
 import { requestOf, type Request } from "../request";
 import type { Exchange } from "../wire/exchange";
 
@@ -54,10 +55,18 @@ export async function startTestServer(
   second?: AsyncHttpServerOptions,
 ): Promise<TestServer> {
   const [callback, options = {}] = typeof first === "function" ? [first, second] : [undefined, first ?? second];
-  const server = new TestServer(options);
+  const server = made(options);
   await server.listen(0);
   if (callback !== undefined) void server.serve(callback);
   return server;
+}
+
+function made(options: AsyncHttpServerOptions): TestServer {
+  try {
+    return new TestServer(options);
+  } catch (error) {
+    throw new Caller(startTestServer).blame(error as Error);
+  }
 }
 
 /**

@@ -60,8 +60,12 @@ export function useTestServer(
   second?: UseTestServerOptions,
 ): TestServer {
   const [callback, options = {}] = typeof first === "function" ? [first, second] : [undefined, first ?? second];
-  checkOptions(options, ["hooks"]);
   const { hooks, ...rest } = options;
+  try {
+    checkOptions(options, ["hooks"]);
+  } catch (error) {
+    throw new Caller(useTestServer).blame(error as Error);
+  }
   const { beforeEach, afterEach } = hooksOf(hooks);
   let server: TestServer | undefined;
   beforeEach(async () => {
@@ -96,6 +100,10 @@ function hooksOf(given: TestHooks | undefined): TestHooks {
   throw new Caller(useTestServer).blame(withCode("ERR_NO_TEST_HOOKS", error));
 }
 
+const NO_SERVER =
+  "there is no server yet: useTestServer starts one before each test, so use it in tests and in beforeEach; " +
+  "in beforeAll, or in test.concurrent, call startTestServer";
+
 /** An object that is, at any time, the server of the test that is running. */
 function standIn(current: () => TestServer | undefined): TestServer {
   const nobody = Object.create(TestServer.prototype) as TestServer;
@@ -109,7 +117,7 @@ function standIn(current: () => TestServer | undefined): TestServer {
     if (server === undefined) {
       // Whoever awaits, prints or compares it asks for names that no server has.
       if (!known.has(name)) return Reflect.get(nobody, name);
-      const error = new Error("there is no server yet: useTestServer starts one before each test, so use it within tests");
+      const error = new Error(NO_SERVER);
       throw new Caller(get).blame(withCode("ERR_SERVER_NOT_LISTENING", error));
     }
     const value: unknown = Reflect.get(server, name, server);

@@ -305,7 +305,7 @@ export class Exchange implements Linked<Exchange> {
   }
 
   #checkUnanswered(): void {
-    if (this.#responseState !== "none") throw alreadyAnswered(this, `it was answered with ${this.status} already`);
+    if (this.#responseState !== "none") throw alreadyAnswered(this, `it has its response, ${this.status}, already: respond once`);
     this.#checkNotAnsweredByOthers();
   }
 
@@ -394,7 +394,7 @@ export class Exchange implements Linked<Exchange> {
       if (last) writeLastHead(response, head);
       else response.writeHead(head.code, head.reason, head.fields);
     } catch (error) {
-      throw cannotBeSent(error);
+      throw cannotBeSent(error, head.fields);
     }
     this.#responseHead = last ? { ...head, close: true } : head;
     this.status = head.code;
@@ -430,5 +430,5 @@ export class Exchange implements Linked<Exchange> {
 }
 
 function alreadyAnswered(exchange: Exchange, how: string): Error {
-  return withCode("ERR_ALREADY_ANSWERED", new Error(`${exchange} cannot be answered like this: ${how}`));
+  return withCode("ERR_ALREADY_ANSWERED", new Error(`${exchange} cannot be answered: ${how}`));
 }

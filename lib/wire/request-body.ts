@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { withCode } from "../errors";
+import { Caller, withCode } from "../errors";
 import { BodyBuffer, emptyBody } from "./body-buffer";
 import { BodyStream, type BodySource } from "./body-stream";
 import type { Exchange } from "./exchange";
@@ -28,6 +28,7 @@ const UNASKED_BODY = 65_536;
 /** Why a body cannot be read. */
 const DISCARDED = "the response was sent before it was read, and what was left of it discarded";
 const DESTROYED = "its stream was destroyed";
+const READ = "bodyStream was read already";
 
 /** How a server takes bodies. */
 export interface BodyOptions {
@@ -204,7 +205,7 @@ export class RequestBody implements BodySink, BodySource {
     const problem = this.#problem();
     if (problem !== undefined) return void stream.destroy(problem);
     if (this.#reading !== undefined || this.#state === "complete") {
-      this.gather().then(
+      (this.#reading ?? Promise.resolve(this.#whole)).then(
         (whole) => {
           stream.push(whole);
           stream.push(null);
@@ -252,14 +253,14 @@ export class RequestBody implements BodySink, BodySource {
   }
 
   /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
-  gather(): Promise<Buffer> {
+  gather(entry: () => unknown): Promise<Buffer> {
     // Nothing to wait for, as with most small bodies.
     if (this.#kept && this.#raw.complete && this.#canBeGathered()) {
       this.#gathered = true;
       this.end();
     }
     if (this.#state === "complete" && this.#reading === undefined) return Promise.resolve(this.#whole);
-    return (this.#reading ??= this.#exchange.watch(this.#gather()));
+    return (this.#reading ??= this.#exchange.watch(this.#gather(entry)));
   }
 
   /** Is this what a handler was told of a client that disconnected? */
@@ -267,10 +268,11 @@ export class RequestBody implements BodySink, BodySource {
     return error !== undefined && error === this.#failure;
   }
 
-  #gather(): Promise<Buffer> {
+  #gather(entry: () => unknown): Promise<Buffer> {
     const raw = this.#raw;
-    const problem = this.#problem() ?? (raw.readableDidRead || this.#stream?.begun === true ? this.#notReadable("bodyStream was read already") : undefined);
-    if (problem !== undefined) return Promise.reject(problem);
+    const wasRead = raw.readableDidRead || this.#stream?.begun === true;
+    const problem = this.#problem() ?? (wasRead ? this.#notReadable(READ) : undefined);
+    if (problem !== undefined) return Promise.reject(new Caller(entry).blame(problem));
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => {
         raw.removeListener("error", settle);

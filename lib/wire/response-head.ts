@@ -118,16 +118,31 @@ export function refusalResponse({ status, text = codeToString(status), mayBeHead
 }
 
 /** The error for what Node refuses of the headers. */
-export function cannotBeSent(cause: unknown): TypeError {
-  return invalidHeader(`the header cannot be sent: ${(cause as Error).message}`, cause);
+export function cannotBeSent(cause: unknown, fields: readonly string[]): TypeError {
+  for (let i = 0; i < fields.length; i += 2) {
+    const [name, value] = [fields[i]!, fields[i + 1]!];
+    if (NO_TOKEN.test(name)) {
+      return invalidHeader(`the header ${shown(name)} cannot be sent: a name is made of letters, digits and hyphens`, cause);
+    }
+    const character = NO_VALUE.exec(value)?.[0];
+    if (character === undefined) continue;
+    const number = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    const problem = `its value ${shown(value)} has the character U+${number}: encode it, as with encodeURIComponent`;
+    return invalidHeader(`the header ${shown(name)} cannot be sent: ${problem}`, cause);
+  }
+  return invalidHeader(`the headers cannot be sent: ${(cause as Error).message}`, cause);
 }
+
+/** RFC 9110 5.6.2, 5.5; the RFC has more characters in a name than people use. */
+const NO_TOKEN = /^$|[^\w!#$%&'*+.^`|~-]/;
+const NO_VALUE = /[^\t\x20-\x7e\x80-\xff]/u;
 
 function checkField(name: string, value: string): void {
   try {
     http.validateHeaderName(name);
     http.validateHeaderValue(name, value);
   } catch (error) {
-    throw cannotBeSent(error);
+    throw cannotBeSent(error, [name, value]);
   }
 }
 
