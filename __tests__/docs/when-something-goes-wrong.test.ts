@@ -268,7 +268,8 @@ test("NODE_DEBUG prints what the page shows", async () => {
   );
   const { stderr } = await output([program], { env: { NODE_DEBUG: "asynchttpserver" }, cwd: project.directory });
   project.remove();
-  expect(readText(DOCUMENT)).toContain(stderr.replaceAll(/ERVER \d+/g, "ERVER 4711").trim());
+  const printed = stripVTControlCharacters(stderr).trim();
+  expect(readText(DOCUMENT)).toContain(printed.replaceAll(/ERVER \d+/g, "ERVER 4711"));
 });
 
 // What provokes ---------------------------------------------------------------------------------------------------------
