@@ -9,7 +9,16 @@ import { newAsyncHttpServer, type AsyncHttpServer, type AsyncHttpServerOptions, 
 import { startTestServer, testCertificate, useTestServer } from "../../lib/testing/index";
 import { headingsOf, readText, ROOT } from "../helpers/docs-files";
 import { Project } from "../helpers/docs-project";
-import { makeServer, rejectionOf, send, startServer, thrownBy } from "../helpers/servers";
+import {
+  connectRaw,
+  disconnected,
+  makeServer,
+  rejectionOf,
+  send,
+  settle,
+  startServer,
+  thrownBy,
+} from "../helpers/servers";
 
 const DOCUMENT = "docs/when-something-goes-wrong.md";
 
@@ -123,7 +132,7 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
 
   "TimeoutError: The operation was aborted due to timeout": async () => {
     const server = await startTestServer();
-    const { name, message } = await rejectionOf(fetch(server.url, { signal: AbortSignal.timeout(50) }));
+    const { name, message } = await rejectionOf(fetch(server.url, { signal: AbortSignal.timeout(500) }));
     expect(server.requests[0]).toMatchObject({ status: 0 });
     await server.close();
     return [`${name}: ${message}`, "status: 0"];
@@ -279,10 +288,12 @@ async function otherReports(): Promise<string[]> {
   await using server = await startTestServer();
   const report = async (): Promise<string> =>
     (await rejectionOf(server.acceptRequest({ timeout: 20, where: () => false }))).message;
-  const silent = await send(server, "GET");
+  const { client: silent, socket } = await connectRaw(server);
   const reports = [await report()];
   silent.destroy();
+  await disconnected(socket);
   const half = await send(server, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc");
+  await settle(server);
   reports.push(await report());
   half.destroy();
   const reply = fetch(`${server.url}/b`);
