@@ -494,7 +494,7 @@ export class AsyncHttpServer {
         keepsAlive: this.#rules?.keepsAlive === true,
         url: () => (this.node.listening ? this.url : "a server that is being closed"),
         served: () => this.#traffic.served,
-        report: () => this.#traffic.describe(this.#clients.connections.values()),
+        report: (called) => this.#traffic.describe(this.#clients.connections.values(), called),
       });
     });
     if (waiter !== undefined) waiter.promise = accepted;

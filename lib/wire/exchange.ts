@@ -305,7 +305,7 @@ export class Exchange implements Linked<Exchange> {
   }
 
   #checkUnanswered(): void {
-    if (this.#responseState !== "none") throw alreadyAnswered(this, `it has its response, ${this.status}, already: respond once`);
+    if (this.#responseState !== "none") throw alreadyAnswered(this, `it was answered with ${this.status} already`);
     this.#checkNotAnsweredByOthers();
   }
 
