@@ -34,7 +34,7 @@ test("the client logs in to the server of the test", async () => {
   const request = await server.acceptRequest({ while: reply });
   assert.equal(request.url.path, "${path}");
   await request.respondJson(200, { token: "t" });
-  assert.deepEqual(await (await reply).json(), { token: "t" });
+  assert.equal(await (await reply).text(), '{"token":"t"}');
 });
 `;
 const common = (code) => code.replaceAll(/^import (\S+|\{.*\}) from ("\S+");/gm, "const $1 = require($2);");
