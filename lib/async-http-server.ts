@@ -147,7 +147,11 @@ export class AsyncHttpServer {
     // Whoever makes Node's server listen, or closes it, has done so with this one.
     this.node.on("listening", () => this.#notice());
     this.node.on("close", () => {
-      if (this.#state.now === "listening") void this.#end(0);
+      // Every connection has ended by now, and it may be listening again in the next turn.
+      if (this.#state.now === "listening") {
+        this.#stop();
+        this.#endServing();
+      }
     });
   }
 
@@ -544,14 +548,23 @@ export class AsyncHttpServer {
     const closed = stopListening(this.node);
     if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, hurry]));
     this.#hurry = undefined;
-    this.#state.become("closed");
-    this.#queue.endAll("closed");
-    this.#queue.serve(undefined);
+    this.#stop();
     let cut = false;
     for (const { exchanges } of this.#clients.connections.values()) cut ||= exchanges.length > 0;
     await endAll(this.#clients, closed, this.#rules?.farewell);
     // What a callback does about the end of its client, or a `respond` that it did not await, is its error still.
     if (cut || WatchedPromise.doubtful > 0) await afterLook();
+    this.#endServing();
+  }
+
+  /** Nothing is accepted from here on. */
+  #stop(): void {
+    this.#state.become("closed");
+    this.#queue.endAll("closed");
+    this.#queue.serve(undefined);
+  }
+
+  #endServing(): void {
     this.#served?.();
     this.#served = undefined;
   }

@@ -169,7 +169,7 @@ export class Request {
    * await server.close();
    */
   readBody(): Promise<Buffer> {
-    return this.#exchange.watch(this.#exchange.body.gather(readBody));
+    return this.#exchange.body.gather(readBody);
   }
 
   /**

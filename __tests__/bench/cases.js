@@ -6,7 +6,8 @@
  * @property {string} name what `npm run bench -- NAME` runs
  * @property {string} title what the table says
  * @property {"bare" | "serve" | "loop" | "iterate"} accept how the library is asked for its requests; "bare": not at all
- * @property {"hello" | "echo" | "measure" | "large" | "headers"} handler what is done with a request, see server.js
+ * @property {"hello" | "echo" | "gather" | "measure" | "pipe" | "large" | "headers"} handler what is done with a request, see server.js
+ * @property {boolean} [stream] is the library asked to hand out requests at their head?
  * @property {number} connections
  * @property {number} body bytes of a request's body
  * @property {number} headers header lines of a request besides Host
@@ -33,12 +34,23 @@ const requestCases = [
   { ...hello, name: "get-loop", title: "Hello World by the Nim loop", accept: "loop", bar: { speed: 0.95 } },
   { ...hello, name: "get-iterate", title: "Hello World by `for await`", accept: "iterate", bar: { speed: 0.95 } },
   { ...hello, name: "post-1k", title: "POST 1 KiB, echoed", handler: "echo", body: KIB, bar: { speed: 1.05 } },
+  { ...hello, name: "post-1k-read", title: "POST 1 KiB, streamed, echoed by `readBody()`", handler: "gather", stream: true, body: KIB },
   { ...hello, name: "post-64k", title: "POST 64 KiB, echoed", handler: "echo", body: 64 * KIB },
   {
     ...hello,
     name: "upload-8m",
     title: "POST 8 MiB, 4 connections",
     handler: "measure",
+    connections: 4,
+    body: 8 * MIB,
+    bar: { speed: 1, memory: 1 },
+  },
+  {
+    ...hello,
+    name: "upload-8m-pipe",
+    title: "POST 8 MiB, streamed, piped, 4 connections",
+    handler: "pipe",
+    stream: true,
     connections: 4,
     body: 8 * MIB,
     bar: { speed: 1, memory: 1 },

@@ -3,6 +3,7 @@
 // the end of each round what it has used of the machine.
 
 const http = require("node:http");
+const { Writable } = require("node:stream");
 const { setTimeout: sleep } = require("node:timers/promises");
 const { requestCases, headerNames } = require("./cases.js");
 const { forgetPeak, peak } = require("./memory.js");
@@ -40,6 +41,26 @@ const handlers = {
     },
     library: (request) => request.respond(200, request.rawBody),
   },
+  gather: {
+    bare: (request, response) => {
+      gather(request, (body) => {
+        response.writeHead(200, { "Content-Length": body.length });
+        response.end(body);
+      });
+    },
+    library: async (request) => request.respond(200, await request.readBody()),
+  },
+  pipe: {
+    bare: (request, response) => {
+      request.pipe(
+        new Counter((count) => {
+          response.writeHead(200, { "Content-Length": count.length });
+          response.end(count);
+        }),
+      );
+    },
+    library: (request) => request.bodyStream.pipe(new Counter((count) => request.respond(200, count))),
+  },
   measure: {
     bare: (request, response) => {
       gather(request, (body) => {
@@ -72,6 +93,23 @@ const handlers = {
     },
   },
 };
+
+/** Where an upload goes that is not kept. */
+class Counter extends Writable {
+  #bytes = 0;
+
+  /** @param {(count: string) => unknown} use is told how many bytes there were */
+  constructor(use) {
+    super();
+    this.on("finish", () => use(String(this.#bytes)));
+  }
+
+  /** @param {Buffer} chunk @param {string} _encoding @param {() => void} done @override */
+  _write(chunk, _encoding, done) {
+    this.#bytes += chunk.length;
+    done();
+  }
+}
 
 /**
  * What people write by hand.
@@ -107,7 +145,7 @@ async function start() {
     server.listen(0, "127.0.0.1", () => tellPort(server));
     return;
   }
-  const server = newAsyncHttpServer();
+  const server = newAsyncHttpServer({ stream: one.stream });
   await server.listen(0);
   tellPort(server.node);
   await acceptors[one.accept](server, library);

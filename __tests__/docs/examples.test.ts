@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { blocksOfDocument } from "../helpers/docs-blocks";
@@ -73,6 +74,20 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
     expect((await fetch(await other.url())).status).toBe(404);
   },
 
+  "streaming-proxy": async (start) => {
+    const server = await startServer({ stream: true });
+    void server.serve((request) => request.respond(203, request.bodyStream, { "X-Path": String(request.url), Trace: request.headers.get("x-trace") ?? "" }));
+    await using program = start("streaming-proxy", [server.url]);
+    const body = "x".repeat(20 * 1024 * 1024);
+    const init = { method: "POST", body, headers: { "X-Trace": "t" } };
+    const response = await fetch(`${await program.url()}/a?b=c`, init);
+    expect([response.status, response.headers.get("x-path"), response.headers.get("trace")]).toEqual([203, "/a?b=c", "t"]);
+    expect((await response.text()) === body).toBe(true);
+    expect((await fetch(await program.url())).status).toBe(203);
+    await server.close();
+    expect((await fetch(await program.url())).status).toBe(502);
+  },
+
   upload: async (start) => {
     await using program = start("upload");
     const url = await program.url();
@@ -86,6 +101,27 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
     for (const path of ["/", "/../a", "/..%2Fa", "/.a", "/a/b", `/${"a".repeat(101)}`]) {
       expect([path, (await ask(url, path, "PUT")).status]).toEqual([path, 400]);
     }
+  },
+
+  "upload-to-disk": async (start) => {
+    await using program = start("upload-to-disk");
+    const url = await program.url();
+    const directory = /keeps its files in (.*)/.exec(program.stdout)![1]!;
+    const body = Buffer.alloc(20 * 1024 * 1024, "x");
+    const put = (path: string, init: RequestInit = {}): Promise<Response> => fetch(url + path, { method: "PUT", body, ...init });
+    expect((await put("/a.bin")).status).toBe(201);
+    expect(readFileSync(join(directory, "a.bin")).equals(body)).toBe(true);
+    expect((await put("/a.bin", { method: "POST" })).status).toBe(405);
+    expect((await put("/.hidden")).status).toBe(400);
+    // A client that disconnects in the middle leaves nothing behind.
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname);
+    socket.end("PUT /b.bin HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf");
+    await new Promise((resolve) => socket.resume().on("close", resolve));
+    expect((await put("/c.bin", { body: "c" })).status).toBe(201);
+    while (readdirSync(directory).length > 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(readdirSync(directory).sort()).toEqual(["a.bin", "c.bin"]);
+    expect(program.stderr).toBe("");
   },
 
   "login-with-cookies": async (start) => {
@@ -211,7 +247,7 @@ test("docs/prototype.md shows the program of prototype.ts", () => {
 const names = filesBelow(EXAMPLES, ".ts").map((path) => path.slice(EXAMPLES.length + 1, -".ts".length));
 
 test("every example is run, here or elsewhere", () => {
-  expect([...Object.keys(RUN_HERE), ...Object.keys(RUN_ELSEWHERE)].sort()).toEqual(names);
+  expect([...Object.keys(RUN_HERE), ...Object.keys(RUN_ELSEWHERE)].sort()).toEqual([...names].sort());
   for (const [name, path] of Object.entries(RUN_ELSEWHERE)) {
     expect(readText(path)).toMatch(new RegExp(`startExample\\("${name}"|docs/examples/${name}\\.ts`));
   }

@@ -26,6 +26,8 @@ export function writeLastHead(response: ServerResponse, head: ResponseHead): voi
   real.writeLastHead(documented(response), head);
 }
 
+export const { endsAsTold } = real;
+
 export function needsNoContinue(response: ServerResponse): void {
   real.needsNoContinue(documented(response));
 }

@@ -297,11 +297,12 @@ describe("the port", () => {
 describe("what it ends", () => {
   test("a response whose respond has settled is delivered whole", async () => {
     const server = await startServer();
-    const response = fetch(server.url);
+    // Read as it comes: undici 7 takes an end for a break while it holds back what nobody reads, though all of it is there.
+    const text = fetch(server.url).then((response) => response.text());
     const body = "x".repeat(100_000);
     await (await server.acceptRequest()).respond(200, body);
     await server.close();
-    expect((await (await response).text()) === body).toBe(true);
+    expect((await text) === body).toBe(true);
   });
 
   test("a long response that its client takes slowly is delivered whole, if respond has settled", async () => {

@@ -2,11 +2,15 @@
 // A server in a process of its own, so that the memory and the descriptors that are measured are the server's alone.
 // The first argument says what to serve (`ServerOptions` of server-process.ts); questions come and are answered over IPC.
 
-const { openSync, closeSync, readdirSync, readFileSync } = require("node:fs");
+const { openSync, closeSync, createWriteStream, readdirSync, readFileSync } = require("node:fs");
+const { mkdtemp, rm, stat } = require("node:fs/promises");
 const { createServer } = require("node:http");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+const { pipeline } = require("node:stream/promises");
 const { newAsyncHttpServer } = require("../../dist/index.js");
 
-const { kind, accept, http, maxBody, timeout, track, answerBytes = 2, delay = 0 } = JSON.parse(process.argv[2]);
+const { kind, accept, http, maxBody, stream, upstream, timeout, track, answerBytes = 2, delay = 0 } = JSON.parse(process.argv[2]);
 const content = Buffer.alloc(answerBytes, "a");
 const counts = { ran: 0, settled: 0, errors: 0, warnings: 0, served: 0 };
 const hoard = [];
@@ -21,11 +25,44 @@ async function answer(request) {
   counts.ran++;
   if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
   const { path } = request.url;
+  if (uploads[path] !== undefined) return uploads[path](request);
   if (path === "/throw") throw new Error("thrown by the callback");
   const parts = path === "/stream" ? pieces() : content;
   await request.respond(200, parts);
   counts.settled++;
 }
+
+/** What a streamed body is for. */
+const uploads = {
+  async "/disk"(request) {
+    const folder = await mkdtemp(join(tmpdir(), "soak-"));
+    const file = join(folder, "upload");
+    try {
+      await pipeline(request.bodyStream, createWriteStream(file));
+      await request.respond(200, String((await stat(file)).size), { Connection: "close" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+  async "/count"(request) {
+    let bytes = 0;
+    for await (const chunk of request.bodyStream) bytes += chunk.length;
+    await request.respond(200, String(bytes));
+  },
+  async "/proxy"(request) {
+    // Without the last two, Node's fetch keeps the whole body, for a redirect.
+    const init = { method: "POST", body: request.bodyStream, duplex: "half", redirect: "error", window: null };
+    const response = await fetch(`http://127.0.0.1:${upstream}/count`, init);
+    await request.respond(response.status, await response.text(), { Connection: "close" });
+  },
+  async "/refuse"(request) {
+    await request.respond(401, "who?");
+  },
+  async "/refuse/later"(request) {
+    for await (const _ of request.bodyStream) break;
+    await request.respond(401, "who?");
+  },
+};
 
 async function* pieces() {
   for (let i = 0; i < 4; i++) yield content;
@@ -41,7 +78,7 @@ function bare() {
 }
 
 function ours() {
-  return newAsyncHttpServer({ http, maxBody, onError: () => counts.errors++ });
+  return newAsyncHttpServer({ http, maxBody, stream, onError: () => counts.errors++ });
 }
 
 const server = kind === "bare" ? bare() : ours();

@@ -1,54 +1,35 @@
-import type { Socket } from "node:net";
-import { closeClients, connectSilent, meanwhile, readToEnd, several } from "./clients";
+import { closeClients, connectSilent, meanwhile, several } from "./clients";
 import { ServerProcess, stopServerProcesses } from "./server-process";
 import { inMiB, MiB, report, size } from "./sizes";
+import { framings, piece, send, uploadAll } from "./uploads";
 
 const clients = size("SOAK_UPLOADS", 300, 40);
 const uploadSize = 64 * MiB;
-const piece = Buffer.alloc(MiB, "x");
 const width = 8;
 /** Less than a quarter of what is on its way at any time. */
 const memoryLimit = (width * uploadSize) / 4;
-
-const framings: ReadonlyArray<[name: string, header: string, unit: Buffer, tail: string]> = [
-  ["Content-Length", `Content-Length: ${uploadSize}`, piece, ""],
-  [
-    "chunks",
-    "Transfer-Encoding: chunked",
-    Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from("\r\n")]),
-    "0\r\n\r\n",
-  ],
-];
 
 afterEach(async () => {
   closeClients();
   await stopServerProcesses();
 });
 
-/** Sends as fast as the connection takes it; `false` when the connection is gone. */
-function send(socket: Socket, bytes: Buffer | string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const disconnected = (): void => resolve(false);
-    socket.once("close", disconnected);
-    socket.write(bytes, (error) => {
-      socket.removeListener("close", disconnected);
-      resolve(error === undefined || error === null);
-    });
-  });
-}
+/** What the server is, and how it refuses an upload. */
+const refusals = [
+  { how: "413 by maxBody", options: {}, path: "/upload", status: "413 Request Entity Too Large", content: "413 Request Entity Too Large" },
+  { how: "an early 401 (stream)", options: { stream: true }, path: "/refuse", status: "401 Unauthorized", content: "who?" },
+  { how: "an early 401 behind the first bytes (stream)", options: { stream: true }, path: "/refuse/later", status: "401 Unauthorized", content: "who?" },
+];
+const rows = refusals.flatMap((refusal) => framings.map((framing) => ({ ...refusal, framing, name: framing.name })));
 
-test.each(framings)(`${clients} of ${clients} clients that send 64 MiB in %s before they read see the 413`, async (_, header, unit, tail) => {
-  const server = await ServerProcess.start({ accept: "serve" });
+test.each(rows)(`${clients} of ${clients} clients that send 64 MiB in $name before they read see $how`, async ({ options, path, status, content, framing }) => {
+  const server = await ServerProcess.start({ accept: "serve", ...options });
   const upload = async (): Promise<string> => {
-    const socket = await connectSilent(server.port);
-    await send(socket, `POST /upload HTTP/1.1\r\nHost: h\r\n${header}\r\n\r\n`);
-    for (let sent = 0; sent < uploadSize; sent += piece.length) {
-      if (!(await send(socket, unit))) return `cut after ${sent} bytes`;
-    }
-    if (tail !== "") await send(socket, tail);
-    const { text, end } = await readToEnd(socket);
-    return `${text.split("\r\n")[0]}, ${text.endsWith("\r\n\r\n413 Request Entity Too Large")}, ${end}`;
+    const { sent, text, end } = await uploadAll(server.port, path, framing, uploadSize);
+    if (sent < uploadSize) return `cut after ${sent} bytes`;
+    return `${text.split("\r\n")[0]}, ${text.split("\r\n\r\n")[1]}, ${end}`;
   };
+  const expected = `HTTP/1.1 ${status}, ${content}, eof`;
   await several(width, width, upload);
   const before = await server.memory();
   const work = several(clients, width, upload);
@@ -56,9 +37,9 @@ test.each(framings)(`${clients} of ${clients} clients that send 64 MiB in %s bef
   const outcomes = await work;
   const peak = await server.peak();
   const growth = peak.rss - before.rss;
-  const seen = outcomes.filter((outcome) => outcome === "HTTP/1.1 413 Request Entity Too Large, true, eof").length;
+  const seen = outcomes.filter((outcome) => outcome === expected).length;
   report(`${seen} of ${clients}, peak +${inMiB(growth)}, ${others.served} other requests, slowest ${others.slowest} ms`);
-  expect(outcomes.filter((outcome) => outcome !== "HTTP/1.1 413 Request Entity Too Large, true, eof")).toEqual([]);
+  expect(outcomes.filter((outcome) => outcome !== expected)).toEqual([]);
   expect(growth).toBeLessThan(memoryLimit);
   expect((await server.counts()).errors).toBe(0);
 }, 600_000);
@@ -66,11 +47,11 @@ test.each(framings)(`${clients} of ${clients} clients that send 64 MiB in %s bef
 /** Far more than the 256 MiB that a refused client may still send; kernels hold a few MiB besides. */
 const drained = 288 * MiB;
 
-test.each(framings)("a refused client that sends in %s for ever is cut after 256 MiB", async (_, header, unit) => {
+test.each(framings)("a refused client that sends in $name for ever is cut after 256 MiB", async ({ header, unit }) => {
   const server = await ServerProcess.start({ accept: "serve" });
   const socket = await connectSilent(server.port);
   const before = await server.memory();
-  await send(socket, `POST /upload HTTP/1.1\r\nHost: h\r\n${header.replace(String(uploadSize), "99999999999")}\r\n\r\n`);
+  await send(socket, `POST /upload HTTP/1.1\r\nHost: h\r\n${header(99_999_999_999)}\r\n\r\n`);
   let sent = 0;
   while (sent < 2 * drained && (await send(socket, unit))) sent += piece.length;
   const peak = await server.peak();

@@ -10,6 +10,9 @@ export interface ServerOptions {
   readonly accept: "serve" | "within" | "loop" | "nobody";
   readonly http?: HttpOptions;
   readonly maxBody?: number;
+  readonly stream?: boolean;
+  /** The port to which `/proxy` passes its uploads on. */
+  readonly upstream?: number;
   /** `server.node.timeout`, ms. */
   readonly timeout?: number;
   /** Bytes of each response's content, default 2. */

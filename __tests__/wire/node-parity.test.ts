@@ -307,6 +307,28 @@ describe("server.node", () => {
     expect(server.getPort()).toBeGreaterThan(0);
   });
 
+  test("that is closed and made to listen again by itself, as supertest does, closes once and goes on", async () => {
+    const server = makeServer();
+    let closes = 0;
+    server.node.on("close", () => closes++);
+    for (let round = 1; round <= 3; round++) {
+      await once(server.node.listen(0, "127.0.0.1"), "listening");
+      const serving = server.serve((request) => request.respond(200, String(round)));
+      expect(await (await fetch(server.url, { headers: { connection: "close" } })).text()).toBe(String(round));
+      await new Promise((resolve) => server.node.close(resolve));
+      expect(closes).toBe(round);
+      // In the turn of that event.
+      server.node.listen(0, "127.0.0.1");
+      await serving;
+      await once(server.node, "listening");
+      const second = server.serve((request) => request.respond(200, "again"));
+      expect(await (await fetch(server.url, { headers: { connection: "close" } })).text()).toBe("again");
+      await new Promise((resolve) => server.node.close(resolve));
+      await second;
+      closes--;
+    }
+  });
+
   test("has the properties and methods of a bare one", async () => {
     const [ours, theirs] = [newAsyncHttpServer().node, createServer()];
     const names = (object: object): string[] => Object.getOwnPropertyNames(object).filter((name) => !name.startsWith("_")).sort();

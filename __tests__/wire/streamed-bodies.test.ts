@@ -357,8 +357,8 @@ describe("requests are handed out at their head, in order of arrival", () => {
     await settle(server);
     await server.acceptRequest();
     const { message } = await rejectionOf(server.acceptRequest({ timeout: 1 }));
-    expect(message).toContain("POST /1: accepted, not answered yet; its body is incomplete, 4 of 10 bytes");
-    expect(message).toContain("POST /2: accepted, not answered yet; its body is incomplete, 3 bytes so far, chunked");
+    expect(message).toContain("POST /1: accepted, not answered yet, its body is incomplete, 4 of 10 bytes");
+    expect(message).toContain("POST /2: accepted, not answered yet, its body is incomplete, 3 bytes so far, chunked");
   });
 
   test("pipelined ones wait for the response before them, and for its body", async () => {

@@ -121,11 +121,11 @@ function describePresent(exchange: Exchange): string {
 
 function stateOf(exchange: Exchange): string {
   if (exchange.body.refusal !== undefined) return `refused with ${codeToString(exchange.body.refusal.status)}`;
-  const progress = exchange.body.complete ? "" : `its body is incomplete, ${bodyProgress(exchange)}`;
-  if (progress !== "" && !exchange.accepted) return progress;
+  const missing = exchange.body.complete ? "" : `its body is incomplete, ${bodyProgress(exchange)}`;
   if (exchange.status !== 0) return `answered with ${exchange.status}, still being sent`;
-  if (exchange.accepted) return `accepted, not answered yet${progress && `; ${progress}`}`;
-  if (exchange.queued) return "not accepted yet";
+  if (exchange.accepted) return missing === "" ? "accepted, not answered yet" : `accepted, not answered yet, ${missing}`;
+  if (missing !== "" && !exchange.queued) return missing;
+  if (exchange.queued) return missing === "" ? "not accepted yet" : `not accepted yet, ${missing}`;
   return "waits for the response to the request before it on its connection";
 }
 

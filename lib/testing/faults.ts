@@ -120,6 +120,55 @@ export function truncated(request: Request, content: Content, bytes: number): As
 }
 
 /**
+ * Reads the first bytes of a streamed body, so that a fault comes in the middle of an upload.
+ *
+ * The rest stays with the client: to answer then, to reset or to drop the connection is an early end of the upload, and to
+ * do nothing a stall. `bodyStream` goes on where this ends; to read that at a rate, take `throttled(request.bodyStream, rate)`.
+ *
+ * @param bytes how many are read
+ * @returns settles with exactly these bytes, or with all there are when the body is whole
+ * @throws as a rejection: RangeError `ERR_INVALID_ARGUMENT`; what `bodyStream` fails with
+ *
+ * @example
+ * import { readBytes, resetConnection, startTestServer } from "asynchttpserver/testing";
+ * import assert from "node:assert";
+ *
+ * const server = await startTestServer({ stream: true });
+ * const upload = fetch(server.url, { method: "POST", body: Buffer.alloc(10_000_000) });
+ * const request = await server.acceptRequest({ while: upload });
+ * assert.equal((await readBytes(request, 1_000_000)).length, 1_000_000);
+ * resetConnection(request);
+ * await assert.rejects(upload);
+ * await server.close();
+ */
+export async function readBytes(request: Request, bytes: number): Promise<Buffer> {
+  checkNumber("bytes", bytes, 0);
+  const stream = request.bodyStream;
+  const parts: Buffer[] = [];
+  let missing = bytes;
+  await new Promise<void>((resolve, reject) => {
+    const read = (): void => {
+      while (missing > 0) {
+        const chunk = stream.read() as Buffer | null;
+        if (chunk === null) return;
+        if (chunk.length > missing) stream.unshift(chunk.subarray(missing));
+        parts.push(chunk.subarray(0, missing));
+        missing -= parts.at(-1)!.length;
+      }
+      settle();
+    };
+    const settle = (error?: Error): void => {
+      stream.off("readable", read).off("end", settle).off("error", settle);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    if (missing === 0 || stream.readableEnded) return resolve();
+    stream.on("readable", read).on("end", settle).on("error", settle);
+  });
+  return Buffer.concat(parts);
+}
+
+/**
  * Ends the connection instead of answering, or in the middle of an answer, without a reset: the client sees it end (FIN).
  *
  * What was awaited before still arrives. `startTestServer(dropConnection)` does so with every request.

@@ -4,6 +4,7 @@ import { AsyncContext } from "./async-context";
 import type { Exchange } from "./exchange";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
+import { endsAsTold } from "./server-response";
 import { CONNECTION, type ConnectionState } from "./states";
 import { BytesBehind, replayWithoutUpgrade } from "./upgrade";
 
@@ -187,6 +188,7 @@ export class Connection {
 
   /** A response is with the operating system. */
   responseFinished(exchange: Exchange): void {
+    endsAsTold(this.socket);
     if (exchange !== this.#current || this.socket.destroyed) return;
     // As with bare `node:http`, the rest of the body is read by them or discarded, and the connection goes on.
     if (exchange.answeredByOthers && !exchange.body.complete) return void exchange.raw.once("end", () => this.advance(exchange));

@@ -9,6 +9,8 @@ export interface BodySink {
   data(chunk: Buffer): boolean;
   /** The message is complete. */
   end(): void;
+  /** From now on the message is a stream, which has what was received. Does the sink still take its chunks? */
+  exposed(): boolean;
 }
 
 const { nextTick } = process;
@@ -60,15 +62,20 @@ export class Incoming extends http.IncomingMessage {
     this.#exposed = true;
     this.discarded = false;
     const { received } = this.sink;
+    if (!this.sink.exposed()) {
+      this.streamed = received.length;
+      this.sink = undefined;
+    }
     if (received.length > 0) super.push(received);
     if (this.complete) super.push(null);
   }
 
   /** Nothing is left to discard where the body went to the sink alone. */
   _dump(): void {
-    if (this.listenerCount("end") > 0 || this.listenerCount("close") > 0) this.expose();
+    if (!this.complete || this.listenerCount("end") > 0 || this.listenerCount("close") > 0) this.expose();
     if (this.sink === undefined || this.#exposed) dump?.call(this);
-    else this.discarded = true;
+    // Node lets go of a message that shows itself as ended; of one that is incomplete it must not.
+    else if (this.complete) this.discarded = true;
   }
 }
 
@@ -121,6 +128,13 @@ export function isReadByOthers(raw: IncomingMessage): boolean {
 /** Leaves the rest of a body to those who read it as a stream. */
 export function leaveBody(raw: IncomingMessage): void {
   if (isIncoming(raw)) raw.sink = undefined;
+}
+
+/** The same for a body that nobody may ever read; `false` where only its public face is there, which would read it at once. */
+export function keepBody(raw: IncomingMessage, sink: BodySink): boolean {
+  if (!isIncoming(raw)) return false;
+  raw.sink = sink;
+  return true;
 }
 
 /** How many bytes of a body have arrived that has no sink; 0 where nobody knows. */

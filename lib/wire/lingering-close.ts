@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import type { Exchange } from "./exchange";
+import { endsAsTold } from "./server-response";
 import { afterLook, clearTimeout, setInterval, clearInterval, setTimeout } from "../timers";
 
 /** How long a client may go on sending behind its last response, in milliseconds, so that it gets to read that. */
@@ -76,6 +77,7 @@ export function endIdle(socket: Socket): void {
 
 /** Ends a connection once all that was written is with the operating system; also one that is no socket but a stream. */
 export function endSoon(socket: Duplex): void {
+  endsAsTold(socket);
   const { destroySoon } = socket as Partial<Socket>;
   if (typeof destroySoon === "function") (socket as Socket).destroySoon();
   else socket.end(() => socket.destroy());

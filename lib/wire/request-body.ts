@@ -4,7 +4,21 @@ import { Caller, withCode } from "../errors";
 import { BodyBuffer, emptyBody } from "./body-buffer";
 import { BodyStream, type BodySource } from "./body-stream";
 import type { Exchange } from "./exchange";
-import { bytesStreamed, explainAbort, exposeBody, failBody, isReadByOthers, leaveBody, onFirstRead, readBody, receiveBody, resumeBody, shareBody, type BodySink } from "./incoming-message";
+import {
+  bytesStreamed,
+  explainAbort,
+  exposeBody,
+  failBody,
+  isReadByOthers,
+  keepBody,
+  leaveBody,
+  onFirstRead,
+  readBody,
+  receiveBody,
+  resumeBody,
+  shareBody,
+  type BodySink,
+} from "./incoming-message";
 import type { Refusal } from "./response-head";
 import { REQUEST, type RequestState } from "./states";
 
@@ -37,6 +51,10 @@ export class RequestBody implements BodySink, BodySource {
   readonly #raw: IncomingMessage;
   readonly #maxBody: number;
   #state: RequestState;
+  /** Is it to be gathered? Of a streamed one, only `readBody` decides that. */
+  #gathered: boolean;
+  /** Of a streamed one: is what has come kept here, because nobody reads its stream? */
+  #kept = false;
   #buffer: BodyBuffer | undefined = undefined;
   #whole: Buffer = emptyBody;
   /** What `readBody` has returned, and what settles it. */
@@ -60,7 +78,9 @@ export class RequestBody implements BodySink, BodySource {
     if (head.refusal !== 0) this.#state = "refused";
     else if (head.length === 0) this.#state = "complete";
     else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
-    if (!this.streamed || this.#state === "complete") return receiveBody(raw, this), this;
+    this.#gathered = !this.streamed || this.#state === "complete";
+    if (this.#gathered) return receiveBody(raw, this), this;
+    this.#kept = keepBody(raw, this);
     if (awaitsContinue) onFirstRead(raw, () => this.#continue());
     explainAbort(raw, (cause) => this.#disconnection(cause));
   }
@@ -81,7 +101,7 @@ export class RequestBody implements BodySink, BodySource {
 
   /** How many bytes have arrived. */
   get length(): number {
-    if (this.streamed && this.#state !== "complete") return bytesStreamed(this.#raw);
+    if (!this.#gathered && !this.#kept) return bytesStreamed(this.#raw);
     return this.#buffer?.length ?? this.#whole.length;
   }
 
@@ -93,7 +113,8 @@ export class RequestBody implements BodySink, BodySource {
   get heldBack(): boolean {
     if (this.complete || this.#state === "refused") return false;
     if (this.#state === "awaiting-continue") return true;
-    return this.streamed ? this.#raw.readableLength >= this.#raw.readableHighWaterMark : this.length >= UNASKED_BODY;
+    if (this.streamed && this.#gathered) return false;
+    return this.streamed && !this.#kept ? this.#raw.readableLength >= this.#raw.readableHighWaterMark : this.length >= UNASKED_BODY;
   }
 
   /** Does something of it lie here that nobody reads? */
@@ -117,16 +138,24 @@ export class RequestBody implements BodySink, BodySource {
   data(chunk: Buffer): boolean {
     if (this.#state === "refused" || this.#state === "left") return true;
     const buffer = (this.#buffer ??= new BodyBuffer(this.announced));
-    if (buffer.length + chunk.length > this.#maxBody) {
+    if (this.#gathered && buffer.length + chunk.length > this.#maxBody) {
       this.#tooLong();
       return true;
     }
     buffer.append(chunk);
-    return this.streamed || buffer.length < UNASKED_BODY || this.#exchange.connection.wantsBody(this.#exchange);
+    if (buffer.length < UNASKED_BODY) return true;
+    return this.streamed ? this.#gathered : this.#exchange.connection.wantsBody(this.#exchange);
+  }
+
+  exposed(): boolean {
+    if (this.#gathered) return true;
+    this.#kept = false;
+    this.#buffer = undefined;
+    return false;
   }
 
   end(): void {
-    if (!this.#become("complete")) return;
+    if (!this.#gathered || !this.#become("complete")) return;
     if (this.#buffer !== undefined) {
       this.#whole = this.#buffer.take();
       this.#buffer = undefined;
@@ -162,6 +191,7 @@ export class RequestBody implements BodySink, BodySource {
     const isRead = this.#unplug !== undefined || this.#reading !== undefined || (raw.readableDidRead && this.#stream?.begun !== true);
     if (isRead && !always) return;
     if (this.#stream?.begun === true) this.#stream.destroy(this.#notReadable(DISCARDED));
+    exposeBody(raw);
     raw.unpipe();
     raw.resume();
   }
@@ -219,13 +249,18 @@ export class RequestBody implements BodySink, BodySource {
 
   /** Other listeners of `server.node` have the message, too. */
   share(): void {
-    if (!this.streamed) shareBody(this.#raw);
+    shareBody(this.#raw);
   }
 
   /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
   gather(entry: () => unknown): Promise<Buffer> {
-    if (this.#state === "complete") return Promise.resolve(this.#whole);
-    return (this.#reading ??= this.#gather(entry));
+    // Nothing to wait for, as with most small bodies.
+    if (this.#kept && this.#raw.complete && this.#canBeGathered()) {
+      this.#gathered = true;
+      this.end();
+    }
+    if (this.#state === "complete" && this.#reading === undefined) return Promise.resolve(this.#whole);
+    return (this.#reading ??= this.#exchange.watch(this.#gather(entry)));
   }
 
   /** Is this what a handler was told of a client that disconnected? */
@@ -235,7 +270,8 @@ export class RequestBody implements BodySink, BodySource {
 
   #gather(entry: () => unknown): Promise<Buffer> {
     const raw = this.#raw;
-    const problem = this.#problem() ?? (raw.readableDidRead ? this.#notReadable(READ) : undefined);
+    const wasRead = raw.readableDidRead || this.#stream?.begun === true;
+    const problem = this.#problem() ?? (wasRead ? this.#notReadable(READ) : undefined);
     if (problem !== undefined) return Promise.reject(new Caller(entry).blame(problem));
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => {
@@ -246,21 +282,27 @@ export class RequestBody implements BodySink, BodySource {
       };
       this.#settle = settle;
       raw.on("error", settle);
-      if (this.announced > this.#maxBody) this.#tooLong();
-      else readBody(raw, this);
+      this.#gathered = true;
+      if (this.announced > this.#maxBody || this.length > this.#maxBody) return this.#tooLong();
+      if (!this.#kept) return readBody(raw, this);
+      this.#continue();
+      resumeBody(raw);
     });
+  }
+
+  #canBeGathered(): boolean {
+    return this.length <= this.#maxBody && this.#stream?.begun !== true && this.#problem() === undefined;
   }
 
   /** Why it cannot be read any more, if that is so. */
   #problem(): Error | undefined {
     if (this.#state === "complete") return undefined;
     if (this.#failure !== undefined) return this.#failure;
-    // The end of a `for await` destroys it, too.
-    if (this.#raw.destroyed) return this.#notReadable(this.#raw.readableEnded ? READ : DESTROYED);
     const { responseState } = this.#exchange;
     // Behind a response the client need not send it, and what it sends is discarded.
     const late = responseState === "ended" || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
-    return late ? this.#notReadable(DISCARDED) : undefined;
+    if (late) return this.#notReadable(DISCARDED);
+    return this.#raw.destroyed ? this.#notReadable(DESTROYED) : undefined;
   }
 
   #tooLong(): void {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { ResponseHead } from "./response-head";
 
 /** Content up to this many bytes is copied into the write of its head: as much text as libuv writes without allocating. */
@@ -6,8 +7,6 @@ const ONE_WRITE = 16_384;
 
 /** What is used of Node's response beside what Node documents. */
 interface Insides {
-  /** Whether the connection ends with this response. */
-  _last?: boolean;
   /** Whether the client waits for `100 Continue`: without one, Node would end the connection. */
   _expect_continue?: boolean;
   _send?(data: string, encoding: BufferEncoding, callback: () => void): boolean;
@@ -45,16 +44,21 @@ export function sendHead(response: ServerResponse): Promise<void> {
 
 /** Makes the head of a response after which the connection ends, though not before the client had time to read it. */
 export function writeLastHead(response: ServerResponse, head: ResponseHead): void {
-  const insides = response as unknown as Insides;
-  // Without this switch of Node's the head does not announce the end, which a server need not do (RFC 9112 9.6).
-  const announced = insides._last !== undefined;
-  if (announced) response.shouldKeepAlive = false;
+  // Node would end the connection with the response, and what the client is still sending would reset it (RFC 9112 9.6):
+  // the connection lingers instead, see `lingering-close`.
+  if (response.socket !== null) response.socket.destroySoon = ignore;
+  response.shouldKeepAlive = false;
   response.writeHead(head.code, head.reason, head.fields);
-  // Node would end the connection at once.
-  if (announced) insides._last = false;
+}
+
+/** Lets a socket end as it is told to, after the last response or instead of it. */
+export function endsAsTold(socket: Duplex): void {
+  Reflect.deleteProperty(socket, "destroySoon");
 }
 
 /** Keeps a connection open behind a response to a request whose body needed no `100 Continue`. */
 export function needsNoContinue(response: ServerResponse): void {
   (response as unknown as Insides)._expect_continue = false;
 }
+
+function ignore(): void {}
