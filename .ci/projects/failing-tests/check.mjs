@@ -72,7 +72,8 @@ function missing(lines, expected) {
   return undefined;
 }
 
-async function jest({ file, deadline, config, expected }, node, colours) {
+async function jest(row, node, colours, again = true) {
+  const { file, deadline, config, expected } = row;
   const name = `${colours ? "colours" : "plain"}-${file}`;
   writeFileSync(`run/${name}.config.json`, JSON.stringify({ rootDir: "..", transform: {}, ...config }));
   const args = ["--ci", "--config", `run/${name}.config.json`, "--json", "--outputFile", `run/${name}.json`];
@@ -92,6 +93,8 @@ async function jest({ file, deadline, config, expected }, node, colours) {
   assert.match(output, /FAIL[^]*PASS.*neighbour\.test\.js/, "the neighbour has to run last, and to pass");
   const { testResults } = JSON.parse(readFileSync(`run/${name}.json`, "utf8"));
   const ms = ended - Math.min(...testResults.map(({ startTime }) => startTime));
+  // On a machine that is busy with other things a run may be late, but hardly twice.
+  if (ms >= deadline + PATIENCE && again) return jest(row, node, colours, false);
   assert.ok(ms < deadline + PATIENCE, `it took ${ms} ms\n${output}`);
   return `${file.padEnd(50)} ${String(ms).padStart(5)} ms, exit code ${code}`;
 }

@@ -3,7 +3,7 @@ const { useTestServer } = require("asynchttpserver/testing");
 const server = useTestServer();
 
 test("the client logs in", async () => {
-  const login = async (url, user) => fetch(url, { body: user.name.trim() });
+  const login = async (url, user) => fetch(`${url}/${user.name.trim()}`);
   const reply = login(server.url, {});
   const request = await server.acceptRequest({ while: reply });
   await request.respond(200);
