@@ -1,5 +1,6 @@
 import { inspect } from "node:util";
 import type { Request } from "../lib/index";
+import { startTestServer } from "../lib/testing/index";
 import { RawClient } from "./helpers/raw-client";
 import { post, startServer, thrownBy } from "./helpers/servers";
 
@@ -105,4 +106,18 @@ test("matchers find the fields, and a request is equal to itself alone", async (
   expect(request).not.toEqual({});
   expect({}).not.toEqual(request);
   expect(request).not.toMatchObject({ reqMethod: "GET" });
+});
+
+test("a server shows the requests of its test, and nothing of Node's", async () => {
+  const server = await startTestServer((request) => request.respond(204));
+  await fetch(`${server.url}/pets`);
+  const shown = '{"requests": [{"body": "", "reqMethod": "GET", "status": 204, "url": "/pets"}]}';
+  expect(messageOf(() => expect(server).toHaveLength(1))).toContain(`Received has value: ${shown}`);
+  // Jest copies both sides first.
+  const message = messageOf(() => expect([server]).toEqual([]));
+  expect(message).toMatch(/TestServer \{\n\+ +"requests": Array \[\n\+ +Request \{/);
+  expect(message).not.toMatch(/"node"|_events/);
+  expect(inspect(server)).toMatch(/^TestServer \{\s+requests: \[ Request GET \/pets \{.*\} \]\s+\}$/s);
+  expect(inspect(await startServer())).toBe("AsyncHttpServer {}");
+  await server.close();
 });

@@ -74,9 +74,7 @@ export function newAsyncHttpServer(options: AsyncHttpServerOptions = {}): AsyncH
  * @see {@link newAsyncHttpServer}
  */
 export class AsyncHttpServer {
-  /** Node's server underneath, for what this class does not have. */
-  readonly node: http.Server;
-
+  readonly #node: http.Server;
   readonly #reusePort: boolean;
   readonly #scheme: "http" | "https";
 
@@ -138,7 +136,7 @@ export class AsyncHttpServer {
       },
     });
     this.#clients = clients;
-    this.node = clients.node;
+    this.#node = clients.node;
     this.node.on("connection", (socket) => {
       this.#traffic.connected();
       if (!this.#descriptors.allowConnection()) socket.destroy();
@@ -155,6 +153,12 @@ export class AsyncHttpServer {
         this.#endServing();
       }
     });
+  }
+
+  /** Node's server underneath, for what this class does not have. */
+  get node(): http.Server {
+    // No property: a matcher that fails would print all of it.
+    return this.#node;
   }
 
   /**
@@ -498,7 +502,7 @@ export class AsyncHttpServer {
         keepsAlive: this.#rules?.keepsAlive === true,
         url: () => (this.node.listening ? this.url : "a server that is being closed"),
         served: () => this.#traffic.served,
-        report: () => this.#traffic.describe(this.#clients.connections.values()),
+        report: (called) => this.#traffic.describe(this.#clients.connections.values(), called),
       });
     });
     if (waiter !== undefined) waiter.promise = accepted;

@@ -1,5 +1,5 @@
 import type { URLSearchParams } from "node:url";
-import { withCode } from "./errors";
+import { withCode, withoutFrames } from "./errors";
 import { url, vm } from "./node";
 import type { Request } from "./request";
 
@@ -18,7 +18,8 @@ export function parseJson(request: Request): unknown {
   } catch (cause) {
     const reason = codingOf(request) ?? charsetOf(request) ?? formOf(request);
     const problem = `${reason === undefined ? "" : `${reason}; `}${startOf(body)} (${(cause as Error).message})`;
-    throw withCode("ERR_BODY_NOT_JSON", new SyntaxError(`the body of ${lineOf(request)} is not JSON: ${problem}`, { cause }));
+    const message = `the body of ${lineOf(request)} is not JSON: ${problem}`;
+    throw withCode("ERR_BODY_NOT_JSON", new SyntaxError(message, { cause: withoutFrames(cause) }));
   }
 }
 

@@ -44,6 +44,12 @@ export function about(error: unknown, line: string, entry: (...given: never[]) =
   return new Caller(entry).blame(error as Error);
 }
 
+/** An error that becomes the `cause` of one with frames: its own would be shown once more. @internal */
+export function withoutFrames(cause: unknown): unknown {
+  const error = cause as Error;
+  return Object.assign(error, { stack: `${error.name}: ${error.message}` });
+}
+
 /** A header line that cannot be sent or kept. @internal */
 export function invalidHeader(problem: string, cause?: unknown): TypeError {
   return withCode("ERR_INVALID_HEADER", new TypeError(problem, cause === undefined ? {} : { cause }));

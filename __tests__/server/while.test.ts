@@ -37,7 +37,7 @@ describe("a client that is done before it has asked", () => {
     expect(error).toMatchObject({ name: "Error", code: "ERR_CLIENT_FINISHED", cause: failure });
     expect(error.message.split("\n")).toEqual([
       `the client failed before a request arrived at ${server.url}: Error: the client broke`,
-      "No client has connected. Was it called, and with this URL?",
+      "No client has connected. Did it use this URL?",
     ]);
   });
 

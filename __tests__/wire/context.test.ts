@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
@@ -183,4 +183,23 @@ test("onError runs in the context of the request that failed", async () => {
   });
   for (const target of ["/1", "/2", "/3"]) await fetch(server.url + target, { method: "POST", body: "body" });
   expect(seen).toEqual([["/1", "/1"], ["/2", "/2"], ["/3", "/3"]]);
+});
+
+test("contexts keep no process alive, which Jest's --detectOpenHandles asks", async () => {
+  const asked: boolean[] = [];
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (/^HTTP(?:CONNECTION|REQUEST)$/.test(type)) asked.push((resource as { hasRef(): boolean }).hasRef());
+    },
+  });
+  const server = await startServer();
+  hook.enable();
+  try {
+    const reply = fetch(server.url, { method: "POST", body: "body" });
+    await (await server.acceptRequest()).respond(204);
+    await reply;
+  } finally {
+    hook.disable();
+  }
+  expect(asked).toEqual([false, false]);
 });

@@ -31,7 +31,7 @@ export function summary(value: unknown): string {
   let text = "something that cannot be shown";
   try {
     if (isError(value)) text = errorLine(value);
-    else if (isResponse(value)) text = `a response with ${codeToString(value.status)}`;
+    else if (isResponse(value)) text = `a response, ${codeToString(value.status)}`;
     else text = util.inspect(value, { depth: 0, breakLength: Infinity });
   } catch {
     // Shown as what it is: that.

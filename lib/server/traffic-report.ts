@@ -72,8 +72,12 @@ export class TrafficReport {
     this.#forgotten = this.#connected = 0;
   }
 
-  /** Says what has come, oldest first, and what became of it, for an error that a person reads. */
-  describe(connections: Iterable<Connection>): string {
+  /**
+   * Says what has come, oldest first, and what became of it, for an error that a person reads.
+   *
+   * @param called is it known that the client was called?
+   */
+  describe(connections: Iterable<Connection>, called: boolean): string {
     const lines = this.#past.map(describePast);
     let silent = 0;
     for (const { exchanges } of connections) {
@@ -85,7 +89,7 @@ export class TrafficReport {
       const earlier = more === 0 ? [] : [`and ${more} earlier`];
       return ["What came so far:", ...earlier, ...lines.slice(-LONGEST)].join("\n  ");
     }
-    if (this.#connected === 0) return "No client has connected. Was it called, and with this URL?";
+    if (this.#connected === 0) return `No client has connected. ${called ? "Did it use" : "Was it called, and with"} this URL?`;
     if (silent === 0) return "A client has connected, and left without a request.";
     return `${silent === 1 ? "1 client is" : `${silent} clients are`} connected, but sent no complete head of a request.`;
   }

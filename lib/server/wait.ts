@@ -23,8 +23,8 @@ export interface Surroundings {
   url(): string;
   /** Has a request come before, for others? */
   served(): boolean;
-  /** What has come so far, in lines. */
-  report(): string;
+  /** What has come so far, in lines; was the client called? */
+  report(called: boolean): string;
 }
 
 /** One call of `acceptRequest` that has to wait: settles once, and then leaves nothing behind. */
@@ -40,6 +40,8 @@ export class Wait<T> implements Waiter {
   readonly #resolve: (value: T) => void;
   readonly #reject: (reason: unknown) => void;
   #where: ((request: Request) => boolean) | undefined = undefined;
+  /** Was a client given? */
+  #called = false;
   #around: Surroundings | undefined = undefined;
   #cleanUp: (() => void) | undefined = undefined;
 
@@ -95,6 +97,7 @@ export class Wait<T> implements Waiter {
   limit({ timeout, signal, where, while: client }: WaitOptions, around: Surroundings): void {
     this.#where = where;
     this.#around = around;
+    this.#called = client !== undefined;
     around.queue.wait(this);
     if (this.ended) return;
     const aborted = (): void => this.#end(signal!.reason);
@@ -151,7 +154,7 @@ export class Wait<T> implements Waiter {
   }
 
   #withReport(problem: string): string {
-    return `${problem}\n${this.#around!.report()}`;
+    return `${problem}\n${this.#around!.report(this.#called)}`;
   }
 
   #blamed<E extends Error>(error: E): E {

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import { asyncHooks } from "../node";
 import { setImmediate } from "../timers";
+import { AsyncContext } from "./async-context";
 import type { Exchange } from "./exchange";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
@@ -55,7 +55,7 @@ export class Connection {
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
-  readonly #context = new asyncHooks.AsyncResource("HTTPCONNECTION");
+  readonly #context = new AsyncContext("HTTPCONNECTION");
 
   constructor(socket: Socket, acceptor: Acceptor) {
     this.socket = socket;

@@ -1,11 +1,10 @@
-import type { AsyncResource } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
 import { codeToString, reasonPhrase } from "../http/status";
-import { asyncHooks } from "../node";
+import { AsyncContext } from "./async-context";
 import type { Connection } from "./connection";
 import { reset } from "./lingering-close";
 import { RequestBody, type BodyOptions } from "./request-body";
@@ -63,7 +62,7 @@ export class Exchange implements Linked<Exchange> {
   /** The client was gone, or going, before the response was whole. */
   #leaving = false;
   /** Where Node has emitted the request; made where its handler runs later than in the turn of that event. */
-  #context: AsyncResource | undefined = undefined;
+  #context: AsyncContext | undefined = undefined;
   /** What had been written on the connection when an upgrade request was accepted, in bytes. */
   #writtenBefore = 0;
 
@@ -129,7 +128,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** Remembers the asynchronous context of the request; to be called in the turn in which Node emits it. */
   keepContext(): void {
-    this.#context ??= new asyncHooks.AsyncResource("HTTPREQUEST");
+    this.#context ??= new AsyncContext("HTTPREQUEST");
   }
 
   /** Runs a function in the asynchronous context of the request. */
@@ -305,7 +304,7 @@ export class Exchange implements Linked<Exchange> {
   }
 
   #checkUnanswered(): void {
-    if (this.#responseState !== "none") throw alreadyAnswered(this, `it has its response, ${this.status}, already: respond once`);
+    if (this.#responseState !== "none") throw alreadyAnswered(this, `it was answered with ${this.status} already`);
     this.#checkNotAnsweredByOthers();
   }
 

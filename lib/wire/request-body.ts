@@ -302,7 +302,9 @@ export class RequestBody implements BodySink, BodySource {
     // Behind a response the client need not send it, and what it sends is discarded.
     const late = responseState === "ended" || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
     if (late) return this.#notReadable(DISCARDED);
-    return this.#raw.destroyed ? this.#notReadable(DESTROYED) : undefined;
+    // The end of a `for await` destroys it, too.
+    const read = this.#raw.readableEnded || this.#stream?.begun === true;
+    return this.#raw.destroyed ? this.#notReadable(read ? READ : DESTROYED) : undefined;
   }
 
   #tooLong(): void {

@@ -1,7 +1,7 @@
 import { codeToString, reasonPhrase } from "../http/status";
 import { flattenHeaders, type HeadersInit } from "../http/headers";
 import { http } from "../node";
-import { invalidHeader, shown, withCode } from "../errors";
+import { invalidHeader, shown, withCode, withoutFrames } from "../errors";
 import { asksToClose, elementsOf } from "./request-head";
 
 /** Taken when the module loads: a test may replace the global one. */
@@ -118,7 +118,8 @@ export function refusalResponse({ status, text = codeToString(status), mayBeHead
 }
 
 /** The error for what Node refuses of the headers. */
-export function cannotBeSent(cause: unknown, fields: readonly string[]): TypeError {
+export function cannotBeSent(error: unknown, fields: readonly string[]): TypeError {
+  const cause = withoutFrames(error);
   for (let i = 0; i < fields.length; i += 2) {
     const [name, value] = [fields[i]!, fields[i + 1]!];
     if (NO_TOKEN.test(name)) {

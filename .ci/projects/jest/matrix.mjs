@@ -104,9 +104,9 @@ function transpile(source, module) {
 
 // A page of another origin may read the answer only if the server says so.
 const suite = (client, fakeTimers) => `
-import { afterEach, beforeAll, expect, jest, test } from "@jest/globals";
+import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { Http200, Http201, HttpPost, type Request, newAsyncHttpServer } from "asynchttpserver";
-import { startTestServer } from "asynchttpserver/testing";
+import { startTestServer, useTestServer } from "asynchttpserver/testing";
 
 interface Reply { status: number; body: string }
 const cors = { "access-control-allow-origin": "*" };
@@ -158,12 +158,56 @@ test("a wait that runs out says so, whatever the time of the test is", async () 
   await server.close();
 });
 
-test("close cuts what was never answered", async () => {
+test("close ends what was never answered", async () => {
   const server = await startTestServer();
-  const reply = send(server.url, "GET").then(() => "answered", () => "cut");
+  const reply = send(server.url, "GET").then(({ status }) => status, () => 0);
   await server.acceptRequest();
   await server.close();
-  expect(await reply).toBe("cut");
+  // A page of another origin sees no status.
+  expect([0, 410]).toContain(await reply);
+});
+
+describe.each([
+  ["the global hooks", {}],
+  ["the hooks of @jest/globals", { hooks: { beforeEach, afterEach } }],
+])("a server for each test, by %s", (_how, options) => {
+  const server = useTestServer(options);
+  let left: Promise<number>;
+
+  test("awaits the request in question while its client runs", async () => {
+    const other = send(\`\${server.url}/other\`, "GET");
+    const reply = send(\`\${server.url}/login\`, "POST", "ann");
+    const request = await server.acceptRequest({ where: ({ url }) => url.path === "/login", while: reply });
+    await request.respondJson(Http200, { for: request.body }, cors);
+    expect(await reply).toEqual({ status: Http200, body: '{"for":"ann"}' });
+    await (await server.acceptRequest({ while: other })).respond(Http201, "other", cors);
+    expect(await other).toEqual({ status: Http201, body: "other" });
+  });
+
+  test("fails with the client", async () => {
+    const client = Promise.reject(new Error("no user"));
+    await expect(server.acceptRequest({ while: client })).rejects.toThrow(/failed before a request.*Error: no user/);
+  });
+
+  test("is left with a request that has no response", async () => {
+    left = send(server.url, "GET").then(({ status }) => status, () => 0);
+    await server.acceptRequest({ while: left });
+  });
+
+  test("has ended that one, and knows nothing of it", async () => {
+    // A page of another origin sees no status.
+    expect([0, 410]).toContain(await left);
+    expect(server.requests).toEqual([]);
+  });
+});
+
+describe("a server for each test, with a handler", () => {
+  const server = useTestServer((request: Request) => request.respond(Http200, request.url.path, cors));
+
+  test("answers", async () => {
+    expect(await send(\`\${server.url}/a\`, "GET")).toEqual({ status: Http200, body: "/a" });
+    expect(server.requests.map(({ url }) => url.path)).toEqual(["/a"]);
+  });
 });
 `;
 

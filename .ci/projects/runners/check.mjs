@@ -7,11 +7,11 @@ import { nodes, run } from "../harness.mjs";
 // Vitest 5 does not run on Node 20.
 const { bin } = nodes.at(-1);
 
-/** A test of a client, in the syntax of ES modules; `path` is what it expects. */
+/** Two tests of a client, in the syntax of ES modules; `path` is what they expect. */
 const suite = (imports, path) => `
 import assert from "node:assert/strict";
 ${imports}
-import { startTestServer } from "asynchttpserver/testing";
+import { startTestServer, useTestServer } from "asynchttpserver/testing";
 
 test("the client logs in", async () => {
   const server = await startTestServer();
@@ -25,6 +25,16 @@ test("the client logs in", async () => {
   } finally {
     await server.close();
   }
+});
+
+const server = useTestServer(${imports.includes("beforeEach") ? "{ hooks: { beforeEach, afterEach } }" : ""});
+
+test("the client logs in to the server of the test", async () => {
+  const reply = fetch(server.url + "/login", { method: "POST", body: '{"user":"ann"}' });
+  const request = await server.acceptRequest({ while: reply });
+  assert.equal(request.url.path, "${path}");
+  await request.respondJson(200, { token: "t" });
+  assert.equal(await (await reply).text(), '{"token":"t"}');
 });
 `;
 const common = (code) => code.replaceAll(/^import (\S+|\{.*\}) from ("\S+");/gm, "const $1 = require($2);");
@@ -53,17 +63,25 @@ const runners = {
   "Jest, ts-jest": { ...jest({ "\\.ts$": ["ts-jest", {}] }), extra: typescript },
   "Jest, babel-jest": jest({ "\\.ts$": ["babel-jest", { presets }] }),
   "Jest, SWC": jest({ "\\.ts$": ["@swc/jest", {}] }),
-  Vitest: { file: "login.test.ts", imports: 'import { test } from "vitest";', command: ["vitest/vitest.mjs", "run"] },
-  "node:test, ES module": { file: "login.test.mjs", imports: 'import { test } from "node:test";', command: ["--test"] },
+  Vitest: {
+    file: "login.test.ts",
+    imports: 'import { afterEach, beforeEach, test } from "vitest";',
+    command: ["vitest/vitest.mjs", "run"],
+  },
+  "node:test, ES module": {
+    file: "login.test.mjs",
+    imports: 'import { afterEach, beforeEach, test } from "node:test";',
+    command: ["--test"],
+  },
   "node:test, CommonJS": {
     file: "login.test.cjs",
-    imports: 'import { test } from "node:test";',
+    imports: 'import { afterEach, beforeEach, test } from "node:test";',
     write: common,
     command: ["--test"],
   },
   "Mocha, ES module": {
     file: "login.test.mjs",
-    imports: 'import { it as test } from "mocha";',
+    imports: 'import { afterEach, beforeEach, it as test } from "mocha";',
     command: ["mocha/bin/mocha.js"],
   },
   "Mocha, CommonJS": {
@@ -91,7 +109,7 @@ for (const [name, { file, imports = "", write = (code) => code, config, extra, c
       const { code, output, timedOut } = await run(bin, [...start, ...args, file], options);
       assert.ok(!timedOut, output);
       assert.equal(code !== 0, fails, output);
-      assert.match(output, fails ? /'?\/login'?[^]*'?\/logout'?/ : /1 pass|pass 1|1 passed|1 passing/);
+      assert.match(output, fails ? /'?\/login'?[^]*'?\/logout'?/ : /2 pass|pass 2|2 passed|2 passing/);
     });
   }
 }

@@ -1,0 +1,24 @@
+const { useTestServer } = require("asynchttpserver/testing");
+
+const server = useTestServer();
+
+test("the client logs in", async () => {
+  const reply = fetch(server.url);
+  const request = await server.acceptRequest({ while: reply });
+  expect(request.reqMethod).toBe("GET");
+  expect((await reply).status).toBe(200);
+}, 300);
+
+test("a neighbour", async () => {
+  const reply = fetch(server.url);
+  await (await server.acceptRequest({ while: reply })).respond(204);
+  expect((await reply).status).toBe(204);
+});
+
+// Deadline: 300
+// Output:
+//   ● the client logs in
+//   thrown: "Exceeded timeout of 300 ms for a test.
+//   Add a timeout value to this test to increase the timeout, if this is a long-running test. See https://jestjs.io/docs/api#testname-fn-timeout."
+//   …
+//   Tests: 1 failed, 2 passed, 3 total

@@ -1,0 +1,17 @@
+const { testCertificate, useTestServer } = require("asynchttpserver/testing");
+
+const server = useTestServer({ tls: testCertificate });
+
+test("the client logs in", async () => {
+  const reply = fetch(server.url);
+  const request = await server.acceptRequest({ while: reply });
+  await request.respond(200);
+});
+
+// Output:
+//   ● the client logs in
+//   the client failed before a request arrived at https://127.0.0.1:PORT: TypeError: fetch failed (self-signed certificate…
+//   A client has connected, and left without a request.
+//   > 7 | const request = await server.acceptRequest({ while: reply });
+//   …
+//   Tests: 1 failed, 1 passed, 2 total
