@@ -4,7 +4,7 @@ import { setImmediate } from "../timers";
 import type { Exchange } from "./exchange";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
-import { endsAsTold } from "./server-response";
+import { endsAsTold, makeLast } from "./server-response";
 import { CONNECTION, type ConnectionState } from "./states";
 import { BytesBehind, replayWithoutUpgrade } from "./upgrade";
 
@@ -228,7 +228,7 @@ export class Connection {
     // A head that is out has said that the connection stays; then it is the next response that ends it.
     if (last === undefined || last.status !== 0) return;
     this.#become("last-request");
-    last.response.shouldKeepAlive = false;
+    makeLast(last.response);
   }
 
   /**
