@@ -245,10 +245,11 @@ class Gatherer {
     this.stop();
     // Before 'end', which Node emits a turn after the last byte was read.
     if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
-    // Node takes note a turn later that nobody listens for 'readable'; until then the next listener would hear nothing.
-    // Of an empty body, it is to hear the end, which comes then.
-    if (received.length > 0) nextTick(() => sink.end());
-    else sink.end();
+    // Node takes note a turn later that nobody listens for 'readable'; whoever does so till then would hear nothing.
+    nextTick(() => {
+      if (raw.readableLength > 0 && raw.listenerCount("readable") > 0) raw.emit("readable");
+    });
+    sink.end();
   };
 
   readonly #onData = (chunk: unknown): void => {
