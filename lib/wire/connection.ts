@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { asyncHooks } from "../node";
 import { setImmediate } from "../timers";
 import type { Exchange } from "./exchange";
+import { leaveBody } from "./incoming-message";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
 import { endsAsTold, makeLast } from "./server-response";
@@ -109,6 +110,8 @@ export class Connection {
     // Node has removed its own listener; without any, a reset would end the process.
     this.socket.on("error", ignore);
     exchange.bytesBehind = new BytesBehind(this.socket, bytesBehind);
+    // Its body comes with the ordinary request which it is, too; this message shows itself as complete.
+    if (!exchange.body.ready) leaveBody(exchange.raw);
     this.receive(exchange, last && exchange.body.ready);
   }
 

@@ -141,9 +141,9 @@ export function keepBody(raw: IncomingMessage, sink: BodySink): boolean {
   return true;
 }
 
-/** How many bytes of a body have arrived that has no sink; 0 where nobody knows. */
+/** How many bytes of a body have arrived that has no sink; only those that nobody has read yet where its public face is all there is. */
 export function bytesStreamed(raw: IncomingMessage): number {
-  return isIncoming(raw) ? raw.streamed : 0;
+  return isIncoming(raw) ? raw.streamed : raw.readableLength;
 }
 
 /** Tells, once, when a message is first read as a stream. */
@@ -197,14 +197,11 @@ class Gatherer {
   #paused = false;
   /** Bytes that were put back, and come once more. */
   #again = 0;
-  /** Is the sink itself adding or removing listeners, or putting bytes back? */
-  #busy = true;
 
   constructor(raw: IncomingMessage, sink: BodySink) {
     this.#raw = raw;
     this.#sink = sink;
-    raw.on("newListener", this.#onNewListener).on("readable", this.#read).on("data", this.#onData).on("end", this.#onEnd);
-    this.#busy = false;
+    raw.on("readable", this.#read).on("data", this.#onData).on("end", this.#onEnd).on("newListener", this.#onNewListener);
     if (raw.listenerCount("data") > 1 || raw.listenerCount("readable") > 1) this.#share();
     // Of an end that has come already, and of nothing before it, a stream need not tell.
     else if (raw.complete) nextTick(this.#read);
@@ -222,14 +219,13 @@ class Gatherer {
     this.shared = true;
     const raw = this.#raw;
     raw.off("newListener", this.#onNewListener).off("readable", this.#read);
-    const others = raw.listenerCount("data") - raw.listeners("data").filter((listener) => listener === this.#onData).length;
-    if (others === 0 && raw.listenerCount("readable") === 0) raw.resume();
+    const isRead = raw.listeners("data").some((listener) => listener !== this.#onData);
+    if (!isRead && raw.listenerCount("readable") === 0) raw.resume();
   }
 
   /** Leaves the rest to others, or to nobody. */
   stop(): void {
     this.#sink = undefined;
-    this.#busy = true;
     const raw = this.#raw;
     raw.off("newListener", this.#onNewListener).off("readable", this.#read).off("data", this.#onData).off("end", this.#onEnd);
   }
@@ -245,7 +241,7 @@ class Gatherer {
     this.stop();
     // Before 'end', which Node emits a turn after the last byte was read.
     if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
-    // Node takes note a turn later that nobody listens for 'readable'; whoever does so till then would hear nothing.
+    // Node takes note a turn later that nobody listens for 'readable'; who does so until then would hear nothing.
     nextTick(() => {
       if (raw.readableLength > 0 && raw.listenerCount("readable") > 0) raw.emit("readable");
     });
@@ -266,7 +262,7 @@ class Gatherer {
   };
 
   readonly #onNewListener = (event: string | symbol): void => {
-    if (!this.#busy && (event === "data" || event === "readable")) this.#share();
+    if (event === "data" || event === "readable") this.#share();
   };
 
   #share(): void {
