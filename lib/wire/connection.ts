@@ -2,9 +2,10 @@ import type { Socket } from "node:net";
 import { setImmediate } from "../timers";
 import { AsyncContext } from "./async-context";
 import type { Exchange } from "./exchange";
+import { leaveBody } from "./incoming-message";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
-import { endsAsTold } from "./server-response";
+import { endsAsTold, makeLast } from "./server-response";
 import { CONNECTION, type ConnectionState } from "./states";
 import { BytesBehind, replayWithoutUpgrade } from "./upgrade";
 
@@ -109,6 +110,8 @@ export class Connection {
     // Node has removed its own listener; without any, a reset would end the process.
     this.socket.on("error", ignore);
     exchange.bytesBehind = new BytesBehind(this.socket, bytesBehind);
+    // Its body comes with the ordinary request which it is, too; this message shows itself as complete.
+    if (!exchange.body.ready) leaveBody(exchange.raw);
     this.receive(exchange, last && exchange.body.ready);
   }
 
@@ -228,7 +231,7 @@ export class Connection {
     // A head that is out has said that the connection stays; then it is the next response that ends it.
     if (last === undefined || last.status !== 0) return;
     this.#become("last-request");
-    last.response.shouldKeepAlive = false;
+    makeLast(last.response);
   }
 
   /**

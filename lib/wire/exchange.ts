@@ -11,6 +11,7 @@ import { RequestBody, type BodyOptions } from "./request-body";
 import type { Head } from "./request-head";
 import { Source, SourceWriter, toBody, type Body, type Content } from "./response-body";
 import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type ResponseHead } from "./response-head";
+import { dumpBody } from "./incoming-message";
 import { sendHead, sendWhole, writeLastHead } from "./server-response";
 import { RESPONSE, type ResponseState } from "./states";
 import { switchesProtocol, type BytesBehind } from "./upgrade";
@@ -210,6 +211,7 @@ export class Exchange implements Linked<Exchange> {
   /** The response is with the operating system. */
   #finish(): void {
     this.#settle?.();
+    dumpBody(this.raw);
     if (this.#become("ended")) {
       this.answeredByOthers = true;
       this.status = this.response.statusCode;
