@@ -1,5 +1,6 @@
 import { endSoon, reset } from "../wire/lingering-close";
 import { bytesOf, headFirst, Source, toBody, type Body, type Content } from "../wire/response-body";
+import { stream } from "../node";
 import { invalid } from "../options";
 import type { Request } from "../request";
 import { clearTimeout, setTimeout } from "../timers";
@@ -143,27 +144,30 @@ export function truncated(request: Request, content: Content, bytes: number): As
  */
 export async function readBytes(request: Request, bytes: number): Promise<Buffer> {
   checkNumber("bytes", bytes, 0);
-  const stream = request.bodyStream;
+  const body = request.bodyStream;
   const parts: Buffer[] = [];
   let missing = bytes;
   await new Promise<void>((resolve, reject) => {
     const read = (): void => {
       while (missing > 0) {
-        const chunk = stream.read() as Buffer | null;
+        const chunk = body.read() as Buffer | null;
         if (chunk === null) return;
-        if (chunk.length > missing) stream.unshift(chunk.subarray(missing));
+        if (chunk.length > missing) body.unshift(chunk.subarray(missing));
         parts.push(chunk.subarray(0, missing));
         missing -= parts.at(-1)!.length;
       }
       settle();
     };
-    const settle = (error?: Error): void => {
-      stream.off("readable", read).off("end", settle).off("error", settle);
-      if (error === undefined) resolve();
-      else reject(error);
+    const settle = (error?: Error | null): void => {
+      body.off("readable", read);
+      stopWatching();
+      if (error) reject(error);
+      else resolve();
     };
-    if (missing === 0 || stream.readableEnded) return resolve();
-    stream.on("readable", read).on("end", settle).on("error", settle);
+    // Told of what has ended already, too.
+    const stopWatching = stream.finished(body, { writable: false }, settle);
+    if (missing === 0) return settle();
+    body.on("readable", read);
   });
   return Buffer.concat(parts);
 }
