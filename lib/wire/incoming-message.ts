@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { http, stream, util } from "../node";
+import { setImmediate } from "../timers";
 
 /** Where the bytes of a request body go. */
 export interface BodySink {
@@ -12,8 +13,6 @@ export interface BodySink {
   /** From now on the message is a stream, which has what was received. Does the sink still take its chunks? */
   exposed(): boolean;
 }
-
-const { nextTick } = process;
 
 /** What Node's server calls when a response has finished and nobody has read the request. */
 const dump = (http.IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
@@ -167,7 +166,7 @@ export function failBody(raw: IncomingMessage, error: Error): void {
     this.aborted = true;
     this.emit("aborted");
     // As Node has it: a message on which nobody listens for errors ends no process.
-    nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
+    setImmediate(() => callback(this.listenerCount("error") === 0 ? null : error));
   };
   raw.destroy(error);
 }
@@ -201,7 +200,7 @@ export function readBody(raw: IncomingMessage, sink: BodySink): void {
   };
   raw.on("readable", read);
   // Of an end that has come already, and of nothing before it, a stream need not tell.
-  if (raw.complete) nextTick(read);
+  if (raw.complete) setImmediate(read);
 }
 
 const RESUMED = Symbol("resumed");
