@@ -318,17 +318,17 @@ export class Exchange implements Linked<Exchange> {
     this.#checkUnanswered();
     // RFC 9110 15.2: no 1xx to an HTTP/1.0 client.
     if (this.#gone || this.raw.httpVersionMinor === 0) return settled;
+    if (code === 100) this.body.continued();
     return this.#write(head);
   }
 
-  async #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
+  #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
     const head = bareHead(code, init);
     this.#checkUnanswered();
     this.status = code;
     this.#become("switched");
-    if (this.#gone) return;
-    await this.#write(head);
-    this.connection.advance(this);
+    if (this.#gone) return settled;
+    return this.#write(head).then(() => this.connection.advance(this));
   }
 
   #respondWhole(head: ResponseHead, body: string | Buffer): Promise<void> {
@@ -394,6 +394,8 @@ export class Exchange implements Linked<Exchange> {
       if (last) writeLastHead(response, head);
       else response.writeHead(head.code, head.reason, head.fields);
     } catch (error) {
+      // So that another response can take it.
+      if (this.bytesBehind !== undefined) response.detachSocket(this.socket);
       throw cannotBeSent(error, head.fields);
     }
     this.#responseHead = last ? { ...head, close: true } : head;
