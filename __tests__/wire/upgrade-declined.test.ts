@@ -1,7 +1,7 @@
 import { nodeMajor } from "../helpers/node-version";
 import { shareParityApp } from "../helpers/parity-app";
 import { RawClient } from "../helpers/raw-client";
-import { askOn, get, postLines, rejectionOf, startServer } from "../helpers/servers";
+import { askOn, get, pieces, postLines, rejectionOf, startServer } from "../helpers/servers";
 import { chunked, echoOf, expectExchange, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
@@ -97,6 +97,13 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
     const send = `${get("/w", ...websocket)}BREW / HTTP/1.1\r\nHost: h\r\n\r\n`;
     await expectExchange(app, { send, statuses: [200, 501], end: "eof", ran: ["GET /w"] });
   });
+});
+
+test("an upgrade is declined with more content than the socket takes at once", async () => {
+  const { client, request } = await askOn(await startServer(), get("/w", "Connection: Upgrade", "Upgrade: websocket"));
+  const chunk = "x".repeat(1_000_000);
+  await request.respond(200, pieces(...Array<string>(10).fill(chunk)));
+  expect((await client.read(1))[0]?.body.length).toBe(10_000_000);
 });
 
 describe("a header that cannot be sent, in the response to an upgrade", () => {

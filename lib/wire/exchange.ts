@@ -14,7 +14,7 @@ import { Source, SourceWriter, toBody, type Body, type Content } from "./respons
 import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type ResponseHead } from "./response-head";
 import { sendHead, sendWhole, writeLastHead } from "./server-response";
 import { RESPONSE, type ResponseState } from "./states";
-import { switchesProtocol, type BytesBehind } from "./upgrade";
+import { assignSocket, switchesProtocol, type BytesBehind } from "./upgrade";
 import { WatchedPromise } from "./watched-promise";
 
 /** What `respond` returns where there is nothing to wait for: the system took the whole response at once, or the client is gone. */
@@ -388,7 +388,7 @@ export class Exchange implements Linked<Exchange> {
   #writeHead(head: ResponseHead, last = !this.body.complete): void {
     const { response } = this;
     // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
-    if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
+    if (this.bytesBehind !== undefined) assignSocket(response, this.socket);
     try {
       // Where it comes before the body is whole, the rest of that is discarded.
       if (last) writeLastHead(response, head);
