@@ -135,6 +135,8 @@ export class Connection {
     }
     const last = this.#pipeline?.at(-1) ?? this.#current;
     if (refusal.status === 408 && this.#isPatientWith(last)) return;
+    // Its other listeners learn from the end of the connection that the rest of the body will not come.
+    if (last?.body.state === "left" && !last.body.complete) return void this.socket.destroy();
     if (last !== undefined && !last.body.complete && last.body.state !== "refused") {
       const text = last.body.announced === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
       // Its method is known.
@@ -246,6 +248,8 @@ export class Connection {
     const current = this.#current;
     if (this.idle) return current?.body.complete === false ? this.#finishBody(current) : endIdle(this.socket);
     if (farewell !== undefined && current?.dismiss(farewell) === true) {
+      // Node tells no message whose response is out that the rest of its body will not come.
+      if (!current.body.complete) current.body.breakOff();
       this.socket.end();
       // Whoever closes the server sees to the end.
       discardRest(this.socket, this.#resumeReading());

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { http, stream, util } from "../node";
+import { setImmediate } from "../timers";
 
 /** Where the bytes of a request body go. */
 export interface BodySink {
@@ -12,8 +13,6 @@ export interface BodySink {
   /** From now on the message is a stream, which has what was received. Does the sink still take its chunks? */
   exposed(): boolean;
 }
-
-const { nextTick } = process;
 
 /** What Node's server calls when a response has finished and nobody has read the request. */
 const dump = (http.IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
@@ -171,7 +170,7 @@ export function failBody(raw: IncomingMessage, error: Error): void {
     this.aborted = true;
     this.emit("aborted");
     // As Node has it: a message on which nobody listens for errors ends no process.
-    nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
+    setImmediate(() => callback(this.listenerCount("error") === 0 ? null : error));
   };
   raw.destroy(error);
 }
@@ -204,13 +203,13 @@ class Gatherer {
     raw.on("readable", this.#read).on("data", this.#onData).on("end", this.#onEnd).on("newListener", this.#onNewListener);
     if (raw.listenerCount("data") > 1 || raw.listenerCount("readable") > 1) this.#share();
     // Of an end that has come already, and of nothing before it, a stream need not tell.
-    else if (raw.complete) nextTick(this.#read);
+    else if (raw.complete) setImmediate(this.#read);
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (!this.shared) nextTick(this.#read);
+    if (!this.shared) setImmediate(this.#read);
   }
 
   /** Reads on, for nobody but the sink, at the pace of the client. */
@@ -242,7 +241,7 @@ class Gatherer {
     // Before 'end', which Node emits a turn after the last byte was read.
     if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
     // Node takes note a turn later that nobody listens for 'readable'; who does so until then would hear nothing.
-    nextTick(() => {
+    setImmediate(() => {
       if (raw.readableLength > 0 && raw.listenerCount("readable") > 0) raw.emit("readable");
     });
     sink.end();

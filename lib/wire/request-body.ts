@@ -135,6 +135,11 @@ export class RequestBody implements BodySink, BodySource {
     resumeBody(this.#raw);
   }
 
+  /** The handler itself has told the client to send the body. */
+  continued(): void {
+    this.#become("receiving");
+  }
+
   data(chunk: Buffer): boolean {
     if (this.#state === "refused" || this.#state === "left") return true;
     const buffer = (this.#buffer ??= new BodyBuffer(this.announced));
