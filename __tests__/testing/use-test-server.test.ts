@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { useTestServer, type TestHooks, type TestServer } from "../../lib/testing/index";
-import { RawClient } from "../helpers/raw-client";
+import type { RawClient } from "../helpers/raw-client";
 import { deferred, get, rejectionOf, send, thrownBy } from "../helpers/servers";
 
 /** A runner that runs its hooks when it is told to. */

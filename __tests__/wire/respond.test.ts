@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 import { runInNewContext } from "node:vm";
 import { Http200, newHttpHeaders, type Content, type HeadersInit, type Request } from "../../lib/index";
-import { headerValues, RawClient, type RawResponse } from "../helpers/raw-client";
+import { headerValues, type RawClient, type RawResponse } from "../helpers/raw-client";
 import { ask, connectRaw, deferred, get, disconnected, hasSettled, pieces, post, rejectionOf, settle, startServer, type Asked } from "../helpers/servers";
 
 const MIB = 1024 * 1024;

@@ -99,7 +99,7 @@ export class AcceptQueue {
 
   /** Ends every wait, or only some; `how` says what was done to the server. */
   endAll(how: "closed" | "reset", which: (waiter: Waiter) => boolean = () => true): void {
-    for (const waiter of [...this.#waiting]) {
+    for (const waiter of Array.from(this.#waiting)) {
       if (!which(waiter)) continue;
       this.#waiting.remove(waiter);
       waiter.closed(how);
@@ -120,7 +120,7 @@ export class AcceptQueue {
   #waiterFor(exchange: Exchange): Waiter | undefined {
     // Nearly always the first: whoever is not picky takes anything.
     if (this.#waiting.first?.picky !== true) return this.#waiting.shift();
-    for (const waiter of [...this.#waiting]) {
+    for (const waiter of Array.from(this.#waiting)) {
       // What a wait is asked is the user's code, which may end others.
       if (!waiter.queued || (waiter.picky && !waiter.picks(exchange)) || !waiter.queued) continue;
       this.#waiting.remove(waiter);
@@ -131,7 +131,7 @@ export class AcceptQueue {
 
   /** Takes the longest queued request that a wait fits out of the queue. */
   #pickFor(waiter: Waiter): Exchange | undefined {
-    for (const exchange of [...this.#ready]) {
+    for (const exchange of Array.from(this.#ready)) {
       if (waiter.ended) return undefined;
       if (!exchange.queued || !waiter.picks(exchange) || !exchange.queued) continue;
       this.#ready.remove(exchange);

@@ -37,7 +37,7 @@ export interface Head {
 const HOST =
   /^(?:\[(?:([0-9A-Fa-f:.]+)(?:%25[0-9A-Za-z\-._~%]+)?|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::([0-9]*))?$/;
 /** RFC 9112 3.2.2: absolute-form, and its authority. */
-const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.\-]*:\/\/([^/?#]*)/;
+const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/;
 /** RFC 9112 5: the start of a header field. */
 const FIELD_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:/;
 
