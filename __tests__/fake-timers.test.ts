@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import timers from "node:timers";
 import type { AsyncHttpServer } from "../lib/index";
-import { makeServer, pieces, rejectionOf, startServer } from "./helpers/servers";
+import { RawClient } from "./helpers/raw-client";
+import { makeServer, pieces, post, rejectionOf, startServer } from "./helpers/servers";
 
 type FakeTimers = Parameters<typeof jest.useFakeTimers>[0];
 
@@ -69,6 +70,23 @@ describe.each(modes)("jest.useFakeTimers, %s", (_name, config) => {
     await expectExchange(server);
     await expectStream(server);
     await expectRefusal(server);
+  });
+});
+
+describe("with fake timers from the start, as fakeTimers.enableGlobally has it", () => {
+  test("a streamed body that breaks off is told of", async () => {
+    jest.useFakeTimers();
+    let library: typeof import("../lib/index") | undefined;
+    jest.isolateModules(() => {
+      library = require("../lib/index") as typeof import("../lib/index");
+    });
+    const server = makeServer({ stream: true }, library!.newAsyncHttpServer);
+    await server.listen(0);
+    const client = await RawClient.connect(server);
+    await client.send(post("/", "0123", 10));
+    const reading = (await server.acceptRequest()).readBody();
+    client.reset();
+    expect(await rejectionOf(reading)).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
   });
 });
 

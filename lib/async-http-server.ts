@@ -368,11 +368,11 @@ export class AsyncHttpServer {
   /**
    * Stops listening and ends everything, within milliseconds, whatever the clients do.
    *
-   * Waits for requests are rejected with `ERR_SERVER_CLOSED`, `serve` settles, iterators end. Answers whose `respond`
+   * Waits for requests are rejected with `ERR_SERVER_CLOSED`, `serve` settles, iterators end. Responses whose `respond`
    * has settled are delivered; every other connection is cut. Calling it twice, before `listen` or during it, is fine,
    * and the server can listen again.
    *
-   * With `grace` it first lets the requests that have arrived be answered, each connection ending with its last answer,
+   * With `grace` it first lets the requests that have arrived be answered, each connection ending with its last response,
    * and keeps idle connections for a second, for what is on its way; a second `close()` cuts that short.
    *
    * @param options `grace` in milliseconds, default 0
@@ -403,7 +403,7 @@ export class AsyncHttpServer {
   /**
    * Iterates over the requests as they are accepted; ends when the server is closed.
    *
-   * A loop that awaits its answers serves one request after the other; `serve` serves them side by side.
+   * A loop that awaits its responses serves one request after the other; `serve` serves them side by side.
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
     const step = (exchange: Exchange): IteratorResult<Request> => ({ done: false, value: accept(exchange, this.#reportToLoop) });

@@ -1,13 +1,13 @@
 /** What can stand in a {@link Fifo}, in one at a time: the links are its own, so that standing there takes no object. */
 export interface Linked<T> {
-  /** Does it stand in a line? */
+  /** Is it in a queue? */
   queued: boolean;
   /** @internal */ previous: T | undefined;
   /** @internal */ next: T | undefined;
 }
 
 /**
- * A line: first in, first out, and anybody may leave it from the middle.
+ * A queue: first in, first out; an entry can be removed from the middle.
  *
  * Every operation costs the same for one entry and for 100,000: an array's `shift` and `splice` or a `Set` that is
  * emptied from its front would not.
@@ -40,7 +40,7 @@ export class Fifo<T extends Linked<T>> {
     return entry;
   }
 
-  /** Leaves the line; does nothing for one that has left it already. */
+  /** Removes an entry; does nothing for one that is not in the queue. */
   remove(entry: T): void {
     if (!entry.queued) return;
     entry.queued = false;
@@ -52,7 +52,7 @@ export class Fifo<T extends Linked<T>> {
     this.#length--;
   }
 
-  /** All entries, first to last; whoever removes one goes no further. */
+  /** All entries, first to last. After removing one, stop. */
   *[Symbol.iterator](): Generator<T> {
     for (let entry = this.#first; entry !== undefined; entry = entry.next) yield entry;
   }

@@ -1,8 +1,7 @@
 /**
  * Nim's `asynchttpserver` for Node.
  *
- * `async-http-server` is the server, `request` what it hands out; `http-code`, `http-headers`, `http-method`, `protocol`
- * and `uri` are the vocabulary, which knows nothing of sockets.
+ * `async-http-server` is the server, `request` what it hands out; `http/` is the vocabulary, which knows nothing of sockets.
  */
 export { AsyncHttpServer, newAsyncHttpServer } from "./async-http-server";
 export type { RequestCallback } from "./server/callbacks";

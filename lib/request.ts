@@ -62,7 +62,7 @@ export class Request {
   /**
    * The client's socket: Nim's `AsyncSocket`.
    *
-   * Writing to it yourself is for whoever takes the connection over after an upgrade or CONNECT.
+   * Write to it only to take the connection over after an upgrade or CONNECT.
    */
   get client(): Socket {
     return Request.#self(this).#exchange.socket;
@@ -173,24 +173,24 @@ export class Request {
   }
 
   /**
-   * Aborted when the client goes away before the answer is whole.
+   * Aborted when the client disconnects before the response is whole.
    *
-   * A client that shuts its sending side counts as going, though it still gets the answer if it does read on.
+   * A client that shuts its sending side counts as disconnected, though it still gets the response if it reads on.
    */
   get signal(): AbortSignal {
     return Request.#self(this).#exchange.signal;
   }
 
   /**
-   * The bytes that came behind an upgrade request or CONNECT, for whoever takes `client` over; else empty.
+   * The bytes that came behind an upgrade request or CONNECT, for a handler that takes `client` over; else empty.
    *
-   * They are taken out of the socket when they are first asked for; whoever does not ask reads them from `client`.
+   * They are taken out of the socket when they are first asked for; until then they can be read from `client`.
    */
   get head(): Buffer {
     return Request.#self(this).#exchange.bytesBehind?.take() ?? emptyBody;
   }
 
-  /** Node's own message: trailers, `rawHeaders`, and for whoever reads it as a stream, the body once more. */
+  /** Node's own message: trailers, `rawHeaders`, and, read as a stream, the body once more. */
   get raw(): IncomingMessage {
     return Request.#self(this).#exchange.body.expose();
   }
@@ -306,10 +306,10 @@ export class Request {
    *
    * `Content-Length` is counted in bytes unless the caller gives one; content beyond the caller's is not sent, and where
    * the content is shorter the connection is cut behind it. HEAD, 204, 205 and 304 send no content. 100, 102 and 103
-   * send that interim answer, and the request still waits for its final one. A stream or async iterable is sent as it
+   * send that interim response, and the request still waits for its final one. A stream or async iterable is sent as it
    * comes, no faster than the client takes it; if it fails, the connection is cut.
    *
-   * Differs from Nim: a second answer is an error, not a second message on the wire.
+   * Differs from Nim: a second response is an error, not a second message on the wire.
    *
    * @param code from 100 to 599
    * @param content text (as UTF-8), bytes, or a source of either; default none

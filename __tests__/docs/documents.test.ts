@@ -13,7 +13,8 @@ const examples = filesBelow("docs/examples", ".ts");
 // Packages that documents name and that are not installed here: their types are anybody's guess.
 const foreign = [
   "docs/foreign.d.ts",
-  'declare module "ws" { export const WebSocketServer: any; export type WebSocket = any; }',
+  `declare module "ws" { export const WebSocketServer: any; export type WebSocket = any; }
+  declare module "express" { const express: () => any; export default express; }`,
 ] as const;
 const compiled = check(new Map([foreign, ...typed.map((block) => [fileOf(block), textOf(block)] as const)]), examples);
 

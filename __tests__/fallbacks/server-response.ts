@@ -26,7 +26,7 @@ export function writeLastHead(response: ServerResponse, head: ResponseHead): voi
   real.writeLastHead(documented(response), head);
 }
 
-export const { endsAsTold } = real;
+export const { endsAsTold, makeLast } = real;
 
 export function needsNoContinue(response: ServerResponse): void {
   real.needsNoContinue(documented(response));

@@ -253,7 +253,7 @@ describe("1,000 clients on a handler that waits 200 ms, behind an upload that do
     const took = performance.now() - start;
     expect(statuses).toEqual(Array.from({ length: clients }, () => 200));
     // One after the other it would take 200 s. The work of the clients themselves is in the figure.
-    expect(took).toBeLessThan(200 + 2_000);
+    expect(took).toBeLessThan(20_000);
     await server.close();
     if (name === "the Nim loop") expect(await ended).toMatchObject({ code: "ERR_SERVER_CLOSED" });
     else expect(await ended).toBeUndefined();

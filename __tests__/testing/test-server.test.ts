@@ -236,3 +236,16 @@ describe("a server that is never closed ends with its process", () => {
     }
   });
 });
+
+test.each<[name: string, read: (request: Request) => Promise<unknown>]>([
+  ["readBody", (request) => request.readBody()],
+  ["bodyStream", (request) => request.bodyStream.toArray()],
+  ["raw", (request) => request.raw.toArray()],
+])("close fails what a handler still waits for of a streamed body: %s", async (_name, read) => {
+  const server = await start({ stream: true });
+  const client = await RawClient.connect(server);
+  await client.send(post("/", "0123", 10));
+  const reading = rejectionOf(read(await server.acceptRequest()));
+  await server.close();
+  expect(await reading).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
+});

@@ -115,6 +115,17 @@ describe("readBytes", () => {
     expect(await rejectionOf(reading)).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
   });
 
+  test("rejects when the client has disconnected before", async () => {
+    const client = await RawClient.connect(server);
+    await client.send(post("/", "0123", 10));
+    const request = await server.acceptRequest();
+    await readBytes(request, 3);
+    const closed = new Promise((resolve) => request.bodyStream.on("close", resolve));
+    client.reset();
+    await closed;
+    expect(await rejectionOf(readBytes(request, 7))).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
+  });
+
   test("leaves the rest with the client", async () => {
     const outcome = upload();
     const request = await server.acceptRequest({ while: outcome });

@@ -120,3 +120,10 @@ test("once it is handed on, a request has Node's own object, always the same", a
   expect(raw.headers).toEqual(fields);
   expect(raw.headers).toBe(raw.headers);
 });
+
+test("a listener that reads no bodies, such as an access log, holds none back", async () => {
+  const server = await startServing((request) => request.respond(Http200, String(request.rawBody.length)));
+  server.node.prependListener("request", (_raw, response) => void response.once("finish", () => {}));
+  const reply = await fetch(server.url, { method: "POST", body: "x".repeat(1_000_000) });
+  expect(await reply.text()).toBe("1000000");
+});

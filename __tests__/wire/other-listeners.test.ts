@@ -211,6 +211,17 @@ describe("a listener for requests that are not the library's", () => {
     expect(status).toBe(413);
   });
 
+  test("learns that the rest of a body above maxBody cannot be read, and so does the client", async () => {
+    const server = await startServer({ maxBody: 4 });
+    const aborted = new Promise<void>((resolve) => {
+      server.node.on("request", (raw) => void raw.on("data", () => {}).on("aborted", resolve));
+    });
+    const client = await RawClient.connect(server);
+    await client.send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n01234567\r\nno chunk\r\n");
+    await aborted;
+    await client.end();
+  });
+
   test("gets requests that expect 100, too", async () => {
     const server = await startServer();
     server.node.on("request", (raw, response) => void text(raw).then((body) => response.end(body)));

@@ -380,6 +380,16 @@ describe("requests are handed out at their head, in order of arrival", () => {
 });
 
 describe("100 Continue", () => {
+  test("goes out once, also where the handler itself has sent it", async () => {
+    const { client, request } = await askHead(framings[0]!, 5, expect100);
+    await request.respond(100);
+    const reading = request.readBody();
+    await client.send("hello");
+    expect(String(await reading)).toBe("hello");
+    await request.respond(200);
+    expect((await client.read(1)).map(({ status }) => status)).toEqual([100, 200]);
+  });
+
   test.each<[name: string, read: (request: Request) => unknown]>([
     ["readBody", (request) => request.readBody()],
     ["for await", async (request) => { for await (const _ of request.bodyStream); }],

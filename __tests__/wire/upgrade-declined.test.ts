@@ -1,7 +1,7 @@
 import { nodeMajor } from "../helpers/node-version";
 import { shareParityApp } from "../helpers/parity-app";
 import { RawClient } from "../helpers/raw-client";
-import { get, postLines } from "../helpers/servers";
+import { askOn, get, pieces, postLines, rejectionOf, startServer } from "../helpers/servers";
 import { chunked, echoOf, expectExchange, smuggled } from "../helpers/wire-case";
 
 const app = shareParityApp();
@@ -96,5 +96,34 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
   test("the next request's error response is given", async () => {
     const send = `${get("/w", ...websocket)}BREW / HTTP/1.1\r\nHost: h\r\n\r\n`;
     await expectExchange(app, { send, statuses: [200, 501], end: "eof", ran: ["GET /w"] });
+  });
+});
+
+test("an upgrade is declined with more content than the socket takes at once", async () => {
+  const { client, request } = await askOn(await startServer(), get("/w", "Connection: Upgrade", "Upgrade: websocket"));
+  const chunk = "x".repeat(1_000_000);
+  await request.respond(200, pieces(...Array<string>(10).fill(chunk)));
+  expect((await client.read(1))[0]?.body.length).toBe(10_000_000);
+});
+
+describe("a header that cannot be sent, in the response to an upgrade", () => {
+  const bad = { "x-name": "\u0101" };
+
+  test.each([101, 400])("%d: an error that names the request, and another response is still possible", async (status) => {
+    const { client, request } = await askOn(await startServer(), get("/w", "Connection: Upgrade", "Upgrade: websocket"));
+    const error = await rejectionOf(request.respond(status, "", bad));
+    expect(error).toMatchObject({ code: "ERR_INVALID_HEADER", message: expect.stringContaining("GET /w") as string });
+    await request.respond(404, "no");
+    expect((await client.read(1))[0]).toMatchObject({ status: 404 });
+  });
+
+  test("of a handler: 500", async () => {
+    const onError = jest.fn();
+    const server = await startServer({ onError });
+    void server.serve((request) => request.respond(400, "", bad));
+    const client = await RawClient.connect(server);
+    await client.send(get("/w", "Connection: Upgrade", "Upgrade: websocket"));
+    expect((await client.read(1))[0]).toMatchObject({ status: 500 });
+    expect(onError).toHaveBeenCalledTimes(1);
   });
 });

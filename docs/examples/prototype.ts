@@ -7,23 +7,28 @@ const PUBLIC = resolve(process.env.PUBLIC ?? "public");
 const TYPES: Record<string, string> = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" };
 const notes: unknown[] = [];
 
-const routes: Record<string, (request: Request) => Promise<void>> = {
-  "GET /notes": (request) => request.respondJson(Http200, notes),
-  "POST /notes": (request) => request.respondJson(Http201, { id: notes.push(request.json()) }),
-};
+const routes: [pattern: RegExp, handler: (request: Request, parameter: string) => Promise<void>][] = [
+  [/^GET \/notes$/, (request) => request.respondJson(Http200, notes)],
+  [/^POST \/notes$/, (request) => request.respondJson(Http201, { id: notes.push(request.json()) })],
+  [/^GET \/notes\/(\d+)$/, (request, id) => request.respondJson(Http200, notes[Number(id) - 1] ?? null)],
+  [/^GET (\/.*)$/, sendFile],
+];
 
-async function sendFile(request: Request): Promise<void> {
-  const path = join(PUBLIC, decodeURIComponent(request.url.path === "/" ? "/index.html" : request.url.path));
+async function sendFile(request: Request, name: string): Promise<void> {
+  const path = join(PUBLIC, decodeURIComponent(name === "/" ? "/index.html" : name));
   // Whatever the dots and escapes were, the file must lie below the directory.
-  const wanted = request.reqMethod === "GET" && path.startsWith(PUBLIC + sep);
-  const bytes = wanted ? await readFile(path).catch(() => undefined) : undefined;
+  const bytes = path.startsWith(PUBLIC + sep) ? await readFile(path).catch(() => undefined) : undefined;
   if (bytes === undefined) return request.respondJson(Http404, { error: "not found" });
   return request.respond(Http200, bytes, { "Content-Type": TYPES[extname(path)] ?? "application/octet-stream" });
 }
 
 async function callback(request: Request): Promise<void> {
+  // HEAD is GET whose content is not sent, which is left to `respond`.
+  const wanted = `${request.reqMethod === "HEAD" ? "GET" : request.reqMethod} ${request.url.path}`;
+  const [pattern, handler] = routes.find(([pattern]) => pattern.test(wanted)) ?? [];
+  if (handler === undefined) return request.respondJson(Http404, { error: "not found" });
   try {
-    await (routes[`${request.reqMethod} ${request.url.path}`] ?? sendFile)(request);
+    await handler(request, pattern!.exec(wanted)![1] ?? "");
   } catch (error) {
     // A body that is not JSON, a path with a bad escape; everything else is a mistake in this program.
     if (!(error instanceof SyntaxError || error instanceof URIError)) throw error;

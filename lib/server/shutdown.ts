@@ -30,7 +30,7 @@ export function stopListening(node: http.Server): Promise<unknown> {
 }
 
 /**
- * Lets what has arrived be answered, each connection ending with its last answer.
+ * Lets what has arrived be answered, each connection ending with its last response.
  *
  * @param over settles when there is nothing left to wait for
  * @returns settles then, or when the grace is over, in milliseconds

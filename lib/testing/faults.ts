@@ -1,12 +1,13 @@
 import { endSoon, reset } from "../wire/lingering-close";
 import { bytesOf, headFirst, Source, toBody, type Body, type Content } from "../wire/response-body";
+import { stream } from "../node";
 import { invalid } from "../options";
 import type { Request } from "../request";
 import { clearTimeout, setTimeout } from "../timers";
 
 type Pieces = AsyncGenerator<string | Uint8Array, void, undefined>;
 
-/** How many pieces a second a throttled answer goes out in, where that makes pieces of a byte or more. */
+/** How many pieces a second a throttled response goes out in, where that makes pieces of a byte or more. */
 const PIECES_PER_SECOND = 20;
 
 const GARBAGE = "This is not HTTP.\r\n\r\n";
@@ -15,12 +16,12 @@ const GARBAGE = "This is not HTTP.\r\n\r\n";
 const MOST = 2 ** 31 - 1;
 
 /**
- * Waits before an answer, so that even its status line comes late.
+ * Waits before a response, so that even its status line comes late.
  *
  * It works under fake timers, and it does not keep the process alive.
  *
  * @param ms milliseconds
- * @returns settles when they are over, or as soon as the client is gone
+ * @returns settles when they are over, or as soon as the client has disconnected
  * @throws as a rejection: RangeError `ERR_INVALID_ARGUMENT`
  *
  * @example
@@ -52,7 +53,7 @@ export async function delay(request: Request, ms: number): Promise<void> {
 /**
  * Content that comes late: status line and headers go out at once.
  *
- * Like every source of content it is sent chunked, unless the answer is given a `Content-Length`.
+ * Like every source of content it is sent chunked, unless the response is given a `Content-Length`.
  *
  * @param ms milliseconds
  * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
@@ -74,7 +75,7 @@ export function delayed(content: Content, ms: number): AsyncIterable<string | Ui
 /**
  * Content that comes slowly, in pieces, evenly spread.
  *
- * Like every source of content it is sent chunked, unless the answer is given a `Content-Length`.
+ * Like every source of content it is sent chunked, unless the response is given a `Content-Length`.
  *
  * @param rate bytes per second, at least 1
  * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
@@ -97,10 +98,10 @@ export function throttled(content: Content, rate: number): AsyncIterable<string 
 /**
  * Content that breaks off: its first bytes are sent, then the connection ends.
  *
- * Content that is no longer than that arrives whole. Like every source of content it is sent chunked, unless the answer
+ * Content that is no longer than that arrives whole. Like every source of content it is sent chunked, unless the response
  * is given a `Content-Length`; a client that speaks HTTP/1.0 needs one to see that something is missing.
  *
- * @param request the one that is answered
+ * @param request the one that is responded to
  * @param bytes how many are sent
  * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
  *
@@ -122,7 +123,7 @@ export function truncated(request: Request, content: Content, bytes: number): As
 /**
  * Reads the first bytes of a streamed body, so that a fault comes in the middle of an upload.
  *
- * The rest stays with the client: to answer then, to reset or to drop the connection is an early end of the upload, and to
+ * The rest stays with the client: to respond then, to reset or to drop the connection is an early end of the upload, and to
  * do nothing a stall. `bodyStream` goes on where this ends; to read that at a rate, take `throttled(request.bodyStream, rate)`.
  *
  * @param bytes how many are read
@@ -143,33 +144,36 @@ export function truncated(request: Request, content: Content, bytes: number): As
  */
 export async function readBytes(request: Request, bytes: number): Promise<Buffer> {
   checkNumber("bytes", bytes, 0);
-  const stream = request.bodyStream;
+  const body = request.bodyStream;
   const parts: Buffer[] = [];
   let missing = bytes;
   await new Promise<void>((resolve, reject) => {
     const read = (): void => {
       while (missing > 0) {
-        const chunk = stream.read() as Buffer | null;
+        const chunk = body.read() as Buffer | null;
         if (chunk === null) return;
-        if (chunk.length > missing) stream.unshift(chunk.subarray(missing));
+        if (chunk.length > missing) body.unshift(chunk.subarray(missing));
         parts.push(chunk.subarray(0, missing));
         missing -= parts.at(-1)!.length;
       }
       settle();
     };
-    const settle = (error?: Error): void => {
-      stream.off("readable", read).off("end", settle).off("error", settle);
-      if (error === undefined) resolve();
-      else reject(error);
+    const settle = (error?: Error | null): void => {
+      body.off("readable", read);
+      stopWatching();
+      if (error) reject(error);
+      else resolve();
     };
-    if (missing === 0 || stream.readableEnded) return resolve();
-    stream.on("readable", read).on("end", settle).on("error", settle);
+    // Told of what has ended already, too.
+    const stopWatching = stream.finished(body, { writable: false }, settle);
+    if (missing === 0) return settle();
+    body.on("readable", read);
   });
   return Buffer.concat(parts);
 }
 
 /**
- * Ends the connection instead of answering, or in the middle of an answer, without a reset: the client sees it end (FIN).
+ * Ends the connection instead of a response, or in the middle of one, without a reset: the client sees it end (FIN).
  *
  * What was awaited before still arrives. `startTestServer(dropConnection)` does so with every request.
  *
@@ -187,7 +191,7 @@ export function dropConnection(request: Request): void {
 }
 
 /**
- * Breaks the connection instead of answering, or in the middle of an answer: the client sees a reset (RST, ECONNRESET).
+ * Breaks the connection instead of a response, or in the middle of one: the client sees a reset (RST, ECONNRESET).
  *
  * What was sent before may be lost. Only TCP can be reset: with TLS and on a Unix socket the connection ends.
  * `startTestServer(resetConnection)` does so with every request.
@@ -206,7 +210,7 @@ export function resetConnection(request: Request): void {
 }
 
 /**
- * Sends bytes that are no answer, then ends the connection.
+ * Sends bytes that are no response, then ends the connection.
  *
  * @param garbage what goes on the wire as it is, text in UTF-8; default a line that no HTTP client takes
  *

@@ -2,9 +2,10 @@ import type { Socket } from "node:net";
 import { setImmediate } from "../timers";
 import { AsyncContext } from "./async-context";
 import type { Exchange } from "./exchange";
+import { leaveBody } from "./incoming-message";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
-import { endsAsTold } from "./server-response";
+import { endsAsTold, makeLast } from "./server-response";
 import { CONNECTION, type ConnectionState } from "./states";
 import { BytesBehind, replayWithoutUpgrade } from "./upgrade";
 
@@ -109,6 +110,8 @@ export class Connection {
     // Node has removed its own listener; without any, a reset would end the process.
     this.socket.on("error", ignore);
     exchange.bytesBehind = new BytesBehind(this.socket, bytesBehind);
+    // Its body comes with the ordinary request which it is, too; this message shows itself as complete.
+    if (!exchange.body.ready) leaveBody(exchange.raw);
     this.receive(exchange, last && exchange.body.ready);
   }
 
@@ -132,6 +135,8 @@ export class Connection {
     }
     const last = this.#pipeline?.at(-1) ?? this.#current;
     if (refusal.status === 408 && this.#isPatientWith(last)) return;
+    // Its other listeners learn from the end of the connection that the rest of the body will not come.
+    if (last?.body.state === "left" && !last.body.complete) return void this.socket.destroy();
     if (last !== undefined && !last.body.complete && last.body.state !== "refused") {
       const text = last.body.announced === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
       // Its method is known.
@@ -228,7 +233,7 @@ export class Connection {
     // A head that is out has said that the connection stays; then it is the next response that ends it.
     if (last === undefined || last.status !== 0) return;
     this.#become("last-request");
-    last.response.shouldKeepAlive = false;
+    makeLast(last.response);
   }
 
   /**
@@ -243,6 +248,8 @@ export class Connection {
     const current = this.#current;
     if (this.idle) return current?.body.complete === false ? this.#finishBody(current) : endIdle(this.socket);
     if (farewell !== undefined && current?.dismiss(farewell) === true) {
+      // Node tells no message whose response is out that the rest of its body will not come.
+      if (!current.body.complete) current.body.breakOff();
       this.socket.end();
       // Whoever closes the server sees to the end.
       discardRest(this.socket, this.#resumeReading());

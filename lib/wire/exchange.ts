@@ -11,9 +11,10 @@ import { RequestBody, type BodyOptions } from "./request-body";
 import type { Head } from "./request-head";
 import { Source, SourceWriter, toBody, type Body, type Content } from "./response-body";
 import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type ResponseHead } from "./response-head";
+import { dumpBody } from "./incoming-message";
 import { sendHead, sendWhole, writeLastHead } from "./server-response";
 import { RESPONSE, type ResponseState } from "./states";
-import { switchesProtocol, type BytesBehind } from "./upgrade";
+import { assignSocket, switchesProtocol, type BytesBehind } from "./upgrade";
 import { WatchedPromise } from "./watched-promise";
 
 /** What `respond` returns where there is nothing to wait for: the system took the whole response at once, or the client is gone. */
@@ -210,6 +211,7 @@ export class Exchange implements Linked<Exchange> {
   /** The response is with the operating system. */
   #finish(): void {
     this.#settle?.();
+    dumpBody(this.raw);
     if (this.#become("ended")) {
       this.answeredByOthers = true;
       this.status = this.response.statusCode;
@@ -317,17 +319,17 @@ export class Exchange implements Linked<Exchange> {
     this.#checkUnanswered();
     // RFC 9110 15.2: no 1xx to an HTTP/1.0 client.
     if (this.#gone || this.raw.httpVersionMinor === 0) return settled;
+    if (code === 100) this.body.continued();
     return this.#write(head);
   }
 
-  async #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
+  #respondSwitch(code: number, init: HeadersInit | undefined): Promise<void> {
     const head = bareHead(code, init);
     this.#checkUnanswered();
     this.status = code;
     this.#become("switched");
-    if (this.#gone) return;
-    await this.#write(head);
-    this.connection.advance(this);
+    if (this.#gone) return settled;
+    return this.#write(head).then(() => this.connection.advance(this));
   }
 
   #respondWhole(head: ResponseHead, body: string | Buffer): Promise<void> {
@@ -387,12 +389,14 @@ export class Exchange implements Linked<Exchange> {
   #writeHead(head: ResponseHead, last = !this.body.complete): void {
     const { response } = this;
     // Node has let go of the socket of an upgrade request; as the handler declines, the response takes it.
-    if (this.bytesBehind !== undefined) response.assignSocket(this.socket);
+    if (this.bytesBehind !== undefined) assignSocket(response, this.socket);
     try {
       // Where it comes before the body is whole, the rest of that is discarded.
       if (last) writeLastHead(response, head);
       else response.writeHead(head.code, head.reason, head.fields);
     } catch (error) {
+      // So that another response can take it.
+      if (this.bytesBehind !== undefined) response.detachSocket(this.socket);
       throw cannotBeSent(error, head.fields);
     }
     this.#responseHead = last ? { ...head, close: true } : head;

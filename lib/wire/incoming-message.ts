@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { http, stream, util } from "../node";
+import { setImmediate } from "../timers";
 
 /** Where the bytes of a request body go. */
 export interface BodySink {
@@ -12,8 +13,6 @@ export interface BodySink {
   /** From now on the message is a stream, which has what was received. Does the sink still take its chunks? */
   exposed(): boolean;
 }
-
-const { nextTick } = process;
 
 /** What Node's server calls when a response has finished and nobody has read the request. */
 const dump = (http.IncomingMessage.prototype as { _dump?(this: IncomingMessage): void })._dump;
@@ -96,10 +95,12 @@ for (const [name, shown] of [["destroyed", true], ["closed", true], ["readableEn
  * Hands the body of a message to a sink, and leaves the message readable from its start for everybody else.
  *
  * To be called in the turn in which Node emits the request.
+ *
+ * @param isWanted is there a body, and is it not refused already?
  */
-export function receiveBody(raw: IncomingMessage, sink: BodySink): void {
+export function receiveBody(raw: IncomingMessage, sink: BodySink, isWanted: boolean): void {
   if (isIncoming(raw)) raw.sink = sink;
-  else readBody(raw, sink);
+  else if (isWanted) readBody(raw, sink);
 }
 
 /** Is this a message of ours, also if somebody has replaced its prototype, as Express does? */
@@ -121,13 +122,15 @@ export function shareBody(raw: IncomingMessage): void {
 
 /** Does anybody read this message as a stream, beside its sink? */
 export function isReadByOthers(raw: IncomingMessage): boolean {
-  const own = isIncoming(raw) ? 0 : 1;
-  return raw.listenerCount("data") > 0 || raw.listenerCount("readable") > own;
+  const gatherer = gatherers.get(raw);
+  if (gatherer !== undefined) return gatherer.shared;
+  return raw.listenerCount("data") > 0 || raw.listenerCount("readable") > 0;
 }
 
 /** Leaves the rest of a body to those who read it as a stream. */
 export function leaveBody(raw: IncomingMessage): void {
   if (isIncoming(raw)) raw.sink = undefined;
+  else gatherers.get(raw)?.stop();
 }
 
 /** The same for a body that nobody may ever read; `false` where only its public face is there, which would read it at once. */
@@ -137,9 +140,9 @@ export function keepBody(raw: IncomingMessage, sink: BodySink): boolean {
   return true;
 }
 
-/** How many bytes of a body have arrived that has no sink; 0 where nobody knows. */
+/** How many bytes of a body have arrived that has no sink; only those that nobody has read yet where its public face is all there is. */
 export function bytesStreamed(raw: IncomingMessage): number {
-  return isIncoming(raw) ? raw.streamed : 0;
+  return isIncoming(raw) ? raw.streamed : raw.readableLength;
 }
 
 /** Tells, once, when a message is first read as a stream. */
@@ -167,48 +170,120 @@ export function failBody(raw: IncomingMessage, error: Error): void {
     this.aborted = true;
     this.emit("aborted");
     // As Node has it: a message on which nobody listens for errors ends no process.
-    nextTick(() => callback(this.listenerCount("error") === 0 ? null : error));
+    setImmediate(() => callback(this.listenerCount("error") === 0 ? null : error));
   };
   raw.destroy(error);
 }
 
+/** What gathers a body by the public face of its stream. */
+const gatherers = new WeakMap<IncomingMessage, Gatherer>();
+
 /**
  * Reads a body through the public face of its stream, then puts it back, so that others can read it as well.
  *
- * A sink that pauses the reading goes on with {@link resumeBody}.
+ * A sink that pauses the reading goes on with {@link resumeBody}. Who begins to read while the body is gathered gets all
+ * of it, and sets the pace from then on.
  */
 export function readBody(raw: IncomingMessage, sink: BodySink): void {
-  let ended = false;
-  const read = (): void => {
-    if (ended) return;
-    while (raw.readableLength > 0) {
-      const chunk: unknown = raw.read();
-      if (chunk === null) break;
-      if (!sink.data(toBuffer(chunk))) {
-        raw.removeListener("readable", read);
-        raw.once(RESUMED, () => raw.on("readable", read));
-        return;
-      }
-    }
-    // RFC 9112 8 is the parser's: it says so in the turn of the last bytes.
-    if (!raw.complete || raw.readableLength > 0) return;
-    ended = true;
-    raw.removeListener("readable", read);
-    const { received } = sink;
-    // Before 'end', which Node emits a turn after the last byte was read.
-    if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
-    sink.end();
-  };
-  raw.on("readable", read);
-  // Of an end that has come already, and of nothing before it, a stream need not tell.
-  if (raw.complete) nextTick(read);
+  gatherers.set(raw, new Gatherer(raw, sink));
 }
 
-const RESUMED = Symbol("resumed");
+class Gatherer {
+  /** Has somebody else begun to read? */
+  shared = false;
+  readonly #raw: IncomingMessage;
+  #sink: BodySink | undefined;
+  #paused = false;
+  /** Bytes that were put back, and come once more. */
+  #again = 0;
+
+  constructor(raw: IncomingMessage, sink: BodySink) {
+    this.#raw = raw;
+    this.#sink = sink;
+    raw.on("readable", this.#read).on("data", this.#onData).on("end", this.#onEnd).on("newListener", this.#onNewListener);
+    if (raw.listenerCount("data") > 1 || raw.listenerCount("readable") > 1) this.#share();
+    // Of an end that has come already, and of nothing before it, a stream need not tell.
+    else if (raw.complete) setImmediate(this.#read);
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    if (!this.shared) setImmediate(this.#read);
+  }
+
+  /** Reads on, for nobody but the sink, at the pace of the client. */
+  drain(): void {
+    if (this.shared) return;
+    this.shared = true;
+    const raw = this.#raw;
+    raw.off("newListener", this.#onNewListener).off("readable", this.#read);
+    const isRead = raw.listeners("data").some((listener) => listener !== this.#onData);
+    if (!isRead && raw.listenerCount("readable") === 0) raw.resume();
+  }
+
+  /** Leaves the rest to others, or to nobody. */
+  stop(): void {
+    this.#sink = undefined;
+    const raw = this.#raw;
+    raw.off("newListener", this.#onNewListener).off("readable", this.#read).off("data", this.#onData).off("end", this.#onEnd);
+  }
+
+  readonly #read = (): void => {
+    const raw = this.#raw;
+    // What is read comes as 'data', to everybody who listens for that.
+    while (this.#sink !== undefined && !this.shared && !this.#paused && raw.readableLength > 0) if (raw.read() === null) break;
+    // RFC 9112 8 is the parser's: it says so in the turn of the last bytes.
+    if (this.#sink === undefined || this.shared || !raw.complete || raw.readableLength > 0) return;
+    const sink = this.#sink;
+    const { received } = sink;
+    this.stop();
+    // Before 'end', which Node emits a turn after the last byte was read.
+    if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
+    // Node takes note a turn later that nobody listens for 'readable'; who does so until then would hear nothing.
+    setImmediate(() => {
+      if (raw.readableLength > 0 && raw.listenerCount("readable") > 0) raw.emit("readable");
+    });
+    sink.end();
+  };
+
+  readonly #onData = (chunk: unknown): void => {
+    const bytes = toBuffer(chunk);
+    const known = Math.min(this.#again, bytes.length);
+    this.#again -= known;
+    if (known < bytes.length && this.#sink?.data(bytes.subarray(known)) === false && !this.shared) this.#paused = true;
+  };
+
+  readonly #onEnd = (): void => {
+    const sink = this.#sink;
+    this.stop();
+    sink?.end();
+  };
+
+  readonly #onNewListener = (event: string | symbol): void => {
+    if (event === "data" || event === "readable") this.#share();
+  };
+
+  #share(): void {
+    if (this.shared) return;
+    this.shared = true;
+    const raw = this.#raw;
+    const received = this.#sink?.received ?? toBuffer("");
+    this.#again = received.length;
+    if (received.length > 0 && !raw.readableEnded) raw.unshift(received);
+    // With it goes what keeps the stream from flowing to those who listen for 'data'.
+    raw.off("readable", this.#read);
+  }
+}
+
+/** Discards what Node, behind a response, takes for read, since the library itself has read it. */
+export function dumpBody(raw: IncomingMessage): void {
+  if (!isIncoming(raw)) gatherers.get(raw)?.drain();
+}
 
 /** Goes on with a body after its sink has paused it. */
 export function resumeBody(raw: IncomingMessage): void {
-  raw.emit(RESUMED);
+  gatherers.get(raw)?.resume();
   raw.socket.resume();
 }
 

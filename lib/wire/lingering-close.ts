@@ -21,7 +21,7 @@ const IN_FLIGHT = 16_384;
  * Lets a client finish sending, so that it reads its last response: to close at once would reset the connection while
  * it is still sending (RFC 9112 9.6). What comes is discarded, for a bounded time and amount.
  *
- * @param paused is the socket paused, so that Node has to hear of its resuming before anybody else?
+ * @param paused was the socket paused by the library? As one that Node has paused, Node has to hear first that it resumes.
  */
 export function discardRest(socket: Socket, paused: boolean, time = LINGER_TIME): void {
   let discarded = 0;
@@ -31,7 +31,7 @@ export function discardRest(socket: Socket, paused: boolean, time = LINGER_TIME)
   };
   // Past the parser, which would make a request of everything that can be read as one.
   const readPast = (): unknown => socket.removeAllListeners("data").on("data", discard);
-  if (paused) socket.once("resume", readPast);
+  if (paused || socket.isPaused()) socket.once("resume", readPast);
   else readPast();
   socket.resume();
   destroyAfter(socket, time);

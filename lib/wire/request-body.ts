@@ -79,7 +79,7 @@ export class RequestBody implements BodySink, BodySource {
     else if (head.length === 0) this.#state = "complete";
     else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
     this.#gathered = !this.streamed || this.#state === "complete";
-    if (this.#gathered) return receiveBody(raw, this), this;
+    if (this.#gathered) return receiveBody(raw, this, this.#state !== "complete" && this.#state !== "refused"), this;
     this.#kept = keepBody(raw, this);
     if (awaitsContinue) onFirstRead(raw, () => this.#continue());
     explainAbort(raw, (cause) => this.#disconnection(cause));
@@ -133,6 +133,11 @@ export class RequestBody implements BodySink, BodySource {
   read(): void {
     this.#continue();
     resumeBody(this.#raw);
+  }
+
+  /** The handler itself has told the client to send the body. */
+  continued(): void {
+    this.#become("receiving");
   }
 
   data(chunk: Buffer): boolean {

@@ -25,7 +25,7 @@ export interface Head {
   refusal: number;
   /** Bytes of the body that follows; -1: chunked, only the end tells. */
   length: number;
-  /** RFC 9112 9.6: the client will take no answer after the one to this request. */
+  /** RFC 9112 9.6: the client takes no response after the one to this request. */
   close: boolean;
 }
 

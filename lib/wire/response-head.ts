@@ -82,12 +82,12 @@ export function decideHead(
   return { code, reason: reason ?? reasonPhrase(code), fields: headers, hasContent, length: sent, close };
 }
 
-/** Is this status an interim one, after which the request still waits for its answer? 101 is final. */
+/** Is this status an interim one, after which the request still waits for its response? 101 is final. */
 export function isInterim(code: number): boolean {
   return code >= 100 && code < 200 && code !== 101;
 }
 
-/** The bytes of an answer that is only a head, such as an interim one (RFC 9110 15.2): without any framing. */
+/** The bytes of a response that is only a head, such as an interim one (RFC 9110 15.2): without any framing. */
 export function bareHead(code: number, init: HeadersInit | undefined): string {
   checkStatus(code);
   const headers = init === undefined ? [] : flattenHeaders(init);
@@ -192,7 +192,7 @@ function takeFraming(headers: string[]): Framing {
   return { length, chunked, connection };
 }
 
-/** RFC 9112 9.6: the last answer on a connection says so. */
+/** RFC 9112 9.6: the last response on a connection says so. */
 function closing(connection: string): string {
   const others = elementsOf(connection).filter((option) => !/^(?:keep-alive|close|)$/i.test(option));
   return [...others, "close"].join(", ");
@@ -206,5 +206,5 @@ function contentLength(value: string, before: number): number {
 }
 
 function wrong(problem: string): TypeError {
-  return invalidHeader(`the answer was given ${problem}`);
+  return invalidHeader(`the response was given ${problem}`);
 }

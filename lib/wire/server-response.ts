@@ -36,8 +36,12 @@ export function sendHead(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     if (typeof _send === "function") _send.call(response, "", "latin1", resolve);
     else {
+      const { socket } = response;
+      // In the encoding of the socket, where Node names none.
+      socket?.setDefaultEncoding("latin1");
       response.flushHeaders();
-      response.socket?.write("", () => resolve());
+      socket?.setDefaultEncoding("utf8").write("", () => resolve());
+      if (socket === null) resolve();
     }
   });
 }
@@ -47,7 +51,7 @@ export function writeLastHead(response: ServerResponse, head: ResponseHead): voi
   // Node would end the connection with the response, and what the client is still sending would reset it (RFC 9112 9.6):
   // the connection lingers instead, see `lingering-close`.
   if (response.socket !== null) response.socket.destroySoon = ignore;
-  response.shouldKeepAlive = false;
+  makeLast(response);
   response.writeHead(head.code, head.reason, head.fields);
 }
 
@@ -56,9 +60,19 @@ export function endsAsTold(socket: Duplex): void {
   Reflect.deleteProperty(socket, "destroySoon");
 }
 
+/** Has the connection end with a response whose head is not out yet. */
+export function makeLast(response: ServerResponse): void {
+  response.shouldKeepAlive = false;
+  // The field of `needsNoContinue` would keep it open.
+  if (response.hasHeader("Connection")) response.setHeader("Connection", "close");
+}
+
 /** Keeps a connection open behind a response to a request whose body needed no `100 Continue`. */
 export function needsNoContinue(response: ServerResponse): void {
-  (response as unknown as Insides)._expect_continue = false;
+  const insides = response as unknown as Insides;
+  if (typeof insides._expect_continue === "boolean") insides._expect_continue = false;
+  // What a response says itself counts more.
+  else if (response.shouldKeepAlive) response.setHeader("Connection", "keep-alive");
 }
 
 function ignore(): void {}

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { elementsOf, hasBody } from "./request-head";
 
@@ -57,6 +57,14 @@ export class BytesBehind {
   giveBack(): void {
     if (this.#taken !== undefined && this.#taken.length > 0) this.#socket.unshift(this.#taken);
   }
+}
+
+/** Gives the socket to the response that declines an upgrade request; Node no longer tells that one when the socket drains. */
+export function assignSocket(response: ServerResponse, socket: Socket): void {
+  response.assignSocket(socket);
+  const onDrain = (): unknown => response.emit("drain");
+  socket.on("drain", onDrain);
+  response.on("finish", () => socket.off("drain", onDrain));
 }
 
 /**

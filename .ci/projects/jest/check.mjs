@@ -56,10 +56,10 @@ for (const { name, modules, flags } of matrices) {
 // The first program of the README, as it stands there.
 await test("README: the first example is a complete Jest test", async () => {
   const readme = readFileSync(`${CHECKOUT}/README.md`, "utf8");
-  const [, language, code] = /^```(\w+)\n([\s\S]*?)^```$/m.exec(readme);
+  const [, language, code] = /^```(js|ts)\n([\s\S]*?)^```$/m.exec(readme);
   mkdirSync("readme");
   writeFileSync(
-    `readme/readme.test.${{ js: "js", javascript: "js", mjs: "mjs", ts: "ts", typescript: "ts" }[language]}`,
+    `readme/readme.test.${language}`,
     code,
   );
   writeFileSync(

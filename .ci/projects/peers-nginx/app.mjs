@@ -22,7 +22,7 @@ async function* events(signal) {
 
 async function answer(request) {
   const { headers, url, rawBody, raw, client, head, signal } = request;
-  if (headers.getOrDefault("Upgrade").contains("websocket")) {
+  if (headers.values("Upgrade").contains("websocket")) {
     return sockets.handleUpgrade(raw, client, head, (socket) => {
       socket.on("message", (data, binary) => socket.send(data, { binary }));
     });

@@ -2,14 +2,14 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { newAsyncHttpServer } from "asynchttpserver";
 import { fetch } from "undici";
 import { WebSocket } from "ws";
-import { run } from "../harness.mjs";
+import { CHECKOUT, run } from "../harness.mjs";
 import { Nginx, until } from "./nginx.mjs";
 
 /** One process of the application; `replace` restarts it on its port. */
@@ -224,6 +224,23 @@ await test("nginx: a server that streams, uploads passed on as they arrive", asy
   }
   await other.stop();
   for (const server of servers) await server.close();
+});
+
+await test("a 502, and what nginx's log says of it, as docs/when-something-goes-wrong.md has it", async () => {
+  const servers = [newAsyncHttpServer(), newAsyncHttpServer()];
+  for (const server of servers) await server.listen(0);
+  const other = await Nginx.start("bad-gateway", servers.map((server) => server.getPort()));
+  const asked = ask(other.url, { method: "POST", body: "x" });
+  await Promise.race(servers.map((server) => server.acceptRequest()));
+  for (const server of servers) await server.close();
+  assert.equal((await asked).status, 502);
+  assert.equal((await ask(other.url)).status, 502);
+  const page = readFileSync(`${CHECKOUT}/docs/when-something-goes-wrong.md`, "utf8");
+  for (const text of ["upstream prematurely closed connection", "connect() failed (111: Connection refused)"]) {
+    assert.ok(other.errorLog.includes(text), other.errorLog);
+    assert.ok(page.includes(text), text);
+  }
+  await other.stop();
 });
 
 await test("nginx -s reload: no request is lost under load", async () => {

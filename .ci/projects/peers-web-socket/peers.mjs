@@ -29,7 +29,7 @@ async function startEcho(started, options, wsOptions) {
   await server.listen(0);
   started.push(server);
   void server.serve((request) => {
-    if (!request.headers.getOrDefault("Upgrade").contains("websocket")) return request.respond(200, request.body);
+    if (!request.headers.values("Upgrade").contains("websocket")) return request.respond(200, request.body);
     sockets.handleUpgrade(request.raw, request.client, request.head, (socket) => {
       socket.on("error", () => {});
       socket.on("message", (data, binary) => socket.send(data, { binary }));
