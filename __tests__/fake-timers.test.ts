@@ -108,9 +108,14 @@ describe("with the default fake timers", () => {
     })();
     const looped = await startServer();
     const looping = (async () => {
-      for (;;) if (looped.shouldAcceptRequest()) await looped.acceptRequest((request) => request.respond(200, "looped"));
+      for (;;)
+        if (looped.shouldAcceptRequest()) await looped.acceptRequest((request) => request.respond(200, "looped"));
     })();
-    for (const [server, expected] of [[served, "served"], [iterated, "iterated"], [looped, "looped"]] as const) {
+    for (const [server, expected] of [
+      [served, "served"],
+      [iterated, "iterated"],
+      [looped, "looped"],
+    ] as const) {
       expect(await (await fetch(server.url)).text()).toBe(expected);
     }
     const ended = rejectionOf(looping);

@@ -65,7 +65,11 @@ describe("reusePort", () => {
     onNode(version, () => {
       const check = (): void => checkOptions({ reusePort: true });
       if (can) expect(check).not.toThrow();
-      else expect(thrownBy(check)).toMatchObject({ code: "ERR_UNSUPPORTED", message: expect.stringContaining(version) as string });
+      else
+        expect(thrownBy(check)).toMatchObject({
+          code: "ERR_UNSUPPORTED",
+          message: expect.stringContaining(version) as string,
+        });
     });
   });
 
@@ -119,15 +123,21 @@ describe("checkWait", () => {
     expect(() => checkWait(wait)).not.toThrow();
   });
 
-  test.each<[wait: object]>([[{ timeout: -0.5 }], [{ timeout: 2 ** 31 }], [{ timeout: -Infinity }], [{ timeout: NaN }]])(
-    "refuses %p",
-    (wait) => {
-      expect(thrownBy(() => checkWait(wait))).toMatchObject({ name: "RangeError", code: "ERR_INVALID_ARGUMENT" });
-    },
-  );
+  test.each<[wait: object]>([
+    [{ timeout: -0.5 }],
+    [{ timeout: 2 ** 31 }],
+    [{ timeout: -Infinity }],
+    [{ timeout: NaN }],
+  ])("refuses %p", (wait) => {
+    expect(thrownBy(() => checkWait(wait))).toMatchObject({ name: "RangeError", code: "ERR_INVALID_ARGUMENT" });
+  });
 
   test.each<[wait: unknown]>([[5000], [null], ["5s"]])("refuses %p, which is no object", async (wait) => {
-    const refusal = { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: `the options of acceptRequest must be an object; got ${JSON.stringify(wait)}` };
+    const refusal = {
+      name: "TypeError",
+      code: "ERR_INVALID_ARGUMENT",
+      message: `the options of acceptRequest must be an object; got ${JSON.stringify(wait)}`,
+    };
     for (const server of [await startServer(), await startTestServer()]) {
       await expect(server.acceptRequest(wait as object)).rejects.toMatchObject(refusal);
       await server.close();
@@ -164,10 +174,26 @@ describe("an option that nobody knows is an error that names it, and those that 
   });
 
   test.each<[what: string, call: (server: AsyncHttpServer) => Promise<unknown>, message: string]>([
-    ["startTestServer", () => startTestServer({ port: 1 } as object), 'a server has no option "port", it has reuseAddr, reusePort, maxBody, stream, http, tls, onError'],
-    ["acceptRequest", (server) => server.acceptRequest({ timeOut: 1 } as object), 'acceptRequest has no option "timeOut", it has timeout, signal, where, while'],
-    ["acceptRequest with a callback", (server) => server.acceptRequest(() => {}, { when: 1 } as object), 'acceptRequest has no option "when", it has timeout, signal, where, while'],
-    ["close", (server) => server.close({ gracePeriod: 1 } as object), 'close has no option "gracePeriod", it has grace'],
+    [
+      "startTestServer",
+      () => startTestServer({ port: 1 } as object),
+      'a server has no option "port", it has reuseAddr, reusePort, maxBody, stream, http, tls, onError',
+    ],
+    [
+      "acceptRequest",
+      (server) => server.acceptRequest({ timeOut: 1 } as object),
+      'acceptRequest has no option "timeOut", it has timeout, signal, where, while',
+    ],
+    [
+      "acceptRequest with a callback",
+      (server) => server.acceptRequest(() => {}, { when: 1 } as object),
+      'acceptRequest has no option "when", it has timeout, signal, where, while',
+    ],
+    [
+      "close",
+      (server) => server.close({ gracePeriod: 1 } as object),
+      'close has no option "gracePeriod", it has grace',
+    ],
   ])("%s", async (_what, call, message) => {
     const server = await startServer();
     await expect(call(server)).rejects.toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARGUMENT", message });

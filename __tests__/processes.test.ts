@@ -91,7 +91,8 @@ if (canReusePort) {
       const second = makeServer({ reusePort: true });
       await first.listen(0);
       await second.listen(first.getPort());
-      for (const server of [first, second]) void server.serve((request) => request.respond(200, `process ${server === first ? 1 : 2}`));
+      for (const server of [first, second])
+        void server.serve((request) => request.respond(200, `process ${server === first ? 1 : 2}`));
       await expectSpread(first.getPort(), [1, 2]);
       const port = first.getPort();
       await first.close();
@@ -104,7 +105,9 @@ if (canReusePort) {
     test("one server without it is in the way", async () => {
       const first = makeServer();
       await first.listen(0);
-      expect(await rejectionOf(makeServer({ reusePort: true }).listen(first.getPort()))).toMatchObject({ code: "EADDRINUSE" });
+      expect(await rejectionOf(makeServer({ reusePort: true }).listen(first.getPort()))).toMatchObject({
+        code: "EADDRINUSE",
+      });
       const other = makeServer({ reusePort: true });
       await other.listen(0);
       expect(await rejectionOf(makeServer().listen(other.getPort()))).toMatchObject({ code: "EADDRINUSE" });

@@ -61,7 +61,12 @@ describe("respondJson", () => {
   });
 
   test.each<[what: string, headers: Parameters<Request["respondJson"]>[2], types: string[], lines: string[]]>([
-    ["a record", { "Content-Type": "application/problem+json", "X-A": ["1", "2"] }, ["application/problem+json"], ["1", "2"]],
+    [
+      "a record",
+      { "Content-Type": "application/problem+json", "X-A": ["1", "2"] },
+      ["application/problem+json"],
+      ["1", "2"],
+    ],
     ["pairs", [["x-a", 1]], ["application/json"], ["1"]],
     ["a Map", new Map([["CONTENT-TYPE", "text/json"]]), ["text/json"], []],
     ["fetch Headers", new Headers({ "content-type": "text/json" }), ["text/json"], []],
@@ -87,7 +92,15 @@ describe("respondJson", () => {
     ["a Promise", Promise.resolve(1), /a Promise is no JSON value: await it first/],
     ["a BigInt", { list: [{ id: 1n }] }, /cannot be sent as JSON \(at "id"\): .*BigInt/],
     ["a circle", circle, /cannot be sent as JSON.*circular/s],
-    ["a toJSON that throws", { toJSON: () => { throw new Error("no such thing"); } }, /cannot be sent as JSON: no such thing/],
+    [
+      "a toJSON that throws",
+      {
+        toJSON: () => {
+          throw new Error("no such thing");
+        },
+      },
+      /cannot be sent as JSON: no such thing/,
+    ],
   ])("%s is an error, and another answer is still possible", async (_what, value, message) => {
     const error = await refused((request) => request.respondJson(200, value));
     expect(error).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARGUMENT" });
@@ -98,7 +111,9 @@ describe("respondJson", () => {
 });
 
 describe("respond with a fetch Response", () => {
-  const kinds: ReadonlyArray<readonly [name: string, make: (...given: ConstructorParameters<typeof Response>) => Response]> = [
+  const kinds: ReadonlyArray<
+    readonly [name: string, make: (...given: ConstructorParameters<typeof Response>) => Response]
+  > = [
     ["Node's", (body, init) => new Response(body, init)],
     ["undici's", (body, init) => new UndiciResponse(body as string, init as object) as unknown as Response],
   ];
@@ -106,22 +121,34 @@ describe("respond with a fetch Response", () => {
   describe.each(kinds)("%s", (_name, make) => {
     test("sends status, status text, headers, body", async () => {
       const reply = await answered((request) =>
-        request.respond(make("hello", { status: 404, statusText: "No Such Pet", headers: { "X-A": "1", "Content-Type": "text/x" } })),
+        request.respond(
+          make("hello", { status: 404, statusText: "No Such Pet", headers: { "X-A": "1", "Content-Type": "text/x" } }),
+        ),
       );
       expect(reply.head).toMatch(/^HTTP\/1\.1 404 No Such Pet\r\n/);
-      expect([headerValues(reply, "x-a"), headerValues(reply, "content-type"), String(reply.body)]).toEqual([["1"], ["text/x"], "hello"]);
+      expect([headerValues(reply, "x-a"), headerValues(reply, "content-type"), String(reply.body)]).toEqual([
+        ["1"],
+        ["text/x"],
+        "hello",
+      ]);
     });
 
-    test.each<[status: number, phrase: string]>([[200, "OK"], [404, "Not Found"], [299, ""]])(
-      "without a status text, %i has its own phrase %j",
-      async (status, phrase) => {
-        const reply = await answered((request) => request.respond(make("x", { status })));
-        expect([reply.status, reply.reason]).toEqual([status, phrase]);
-      },
-    );
+    test.each<[status: number, phrase: string]>([
+      [200, "OK"],
+      [404, "Not Found"],
+      [299, ""],
+    ])("without a status text, %i has its own phrase %j", async (status, phrase) => {
+      const reply = await answered((request) => request.respond(make("x", { status })));
+      expect([reply.status, reply.reason]).toEqual([status, phrase]);
+    });
 
     test("repeats Set-Cookie", async () => {
-      const headers = new Headers([["Set-Cookie", "a=1, 2"], ["set-cookie", "b=2"], ["Via", "1"], ["Via", "2"]]);
+      const headers = new Headers([
+        ["Set-Cookie", "a=1, 2"],
+        ["set-cookie", "b=2"],
+        ["Via", "1"],
+        ["Via", "2"],
+      ]);
       const reply = await answered((request) => request.respond(make(null, { headers: [...headers] })));
       expect([headerValues(reply, "set-cookie"), headerValues(reply, "via")]).toEqual([["a=1, 2", "b=2"], ["1, 2"]]);
     });
@@ -156,7 +183,9 @@ describe("respond with a fetch Response", () => {
     test("its content coding is its own: what is compressed stays so", async () => {
       const bytes = zlib.gzipSync("hello");
       const reply = await answered((request) =>
-        request.respond(make(bytes, { headers: { "content-encoding": "gzip", "content-length": String(bytes.length) } })),
+        request.respond(
+          make(bytes, { headers: { "content-encoding": "gzip", "content-length": String(bytes.length) } }),
+        ),
       );
       expect([headerValues(reply, "content-encoding"), reply.body]).toEqual([["gzip"], bytes]);
     });
@@ -180,14 +209,25 @@ describe("respond with a fetch Response", () => {
 
   test("a status text with a line break is an error", async () => {
     const fake = { status: 200, statusText: "a\r\nX: 1", headers: new Headers(), body: null, bodyUsed: false, url: "" };
-    expect(await refused((request) => request.respond(fake as unknown as Response))).toMatchObject({ code: "ERR_INVALID_HEADER" });
+    expect(await refused((request) => request.respond(fake as unknown as Response))).toMatchObject({
+      code: "ERR_INVALID_HEADER",
+    });
     const source = { ...fake, body: new Response("x").body };
-    expect(await refused((request) => request.respond(source as unknown as Response))).toMatchObject({ code: "ERR_INVALID_HEADER" });
+    expect(await refused((request) => request.respond(source as unknown as Response))).toMatchObject({
+      code: "ERR_INVALID_HEADER",
+    });
   });
 
   test("one of a polyfill that has no stream, as in jsdom", async () => {
     const whole = new TextEncoder().encode("whole").buffer;
-    const old = { status: 200, statusText: "", headers: new Headers({ a: "1" }), bodyUsed: false, url: "", arrayBuffer: async () => whole };
+    const old = {
+      status: 200,
+      statusText: "",
+      headers: new Headers({ a: "1" }),
+      bodyUsed: false,
+      url: "",
+      arrayBuffer: async () => whole,
+    };
     const reply = await answered((request) => request.respond(old as unknown as Response));
     expect([String(reply.body), headerValues(reply, "a")]).toEqual(["whole", ["1"]]);
   });
@@ -213,22 +253,32 @@ describe("respond with a fetch Response", () => {
       await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", resolve));
       const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/`;
       try {
-        return await answered(async (request) => request.respond(await fetch(url, { method: request.reqMethod })), method);
+        return await answered(
+          async (request) => request.respond(await fetch(url, { method: request.reqMethod })),
+          method,
+        );
       } finally {
         upstream.closeAllConnections();
         await new Promise((resolve) => upstream.close(resolve));
       }
     }
 
-    test.each(["gzip", "x-gzip", "GZIP"])("%s was undone: neither the coding nor its length is passed on", async (coding) => {
-      const reply = await viaProxy((_request, response) => {
-        const bytes = zlib.gzipSync("hello ".repeat(100));
-        response.writeHead(203, "Sort Of", { "Content-Encoding": coding, "Content-Length": bytes.length, "X-A": "1" });
-        response.end(bytes);
-      });
-      expect([reply.status, reply.reason, String(reply.body)]).toEqual([203, "Sort Of", "hello ".repeat(100)]);
-      expect([headerValues(reply, "content-encoding"), headerValues(reply, "x-a")]).toEqual([[], ["1"]]);
-    });
+    test.each(["gzip", "x-gzip", "GZIP"])(
+      "%s was undone: neither the coding nor its length is passed on",
+      async (coding) => {
+        const reply = await viaProxy((_request, response) => {
+          const bytes = zlib.gzipSync("hello ".repeat(100));
+          response.writeHead(203, "Sort Of", {
+            "Content-Encoding": coding,
+            "Content-Length": bytes.length,
+            "X-A": "1",
+          });
+          response.end(bytes);
+        });
+        expect([reply.status, reply.reason, String(reply.body)]).toEqual([203, "Sort Of", "hello ".repeat(100)]);
+        expect([headerValues(reply, "content-encoding"), headerValues(reply, "x-a")]).toEqual([[], ["1"]]);
+      },
+    );
 
     const zstd = (zlib as { zstdCompressSync?: (text: string) => Buffer }).zstdCompressSync;
     test.each<[coding: string, encode: (text: string) => Buffer]>([
@@ -248,12 +298,15 @@ describe("respond with a fetch Response", () => {
     });
 
     test("a coding that fetch does not know is passed on", async () => {
-      const reply = await viaProxy((_request, response) => void response.writeHead(200, { "Content-Encoding": "compress" }).end("hello"));
+      const reply = await viaProxy(
+        (_request, response) => void response.writeHead(200, { "Content-Encoding": "compress" }).end("hello"),
+      );
       expect([headerValues(reply, "content-encoding"), String(reply.body)]).toEqual([["compress"], "hello"]);
     });
 
     test("without a coding the length is passed on, also to HEAD", async () => {
-      const origin: Parameters<typeof viaProxy>[0] = (_request, response) => void response.writeHead(200, { "Content-Length": 5 }).end("hello");
+      const origin: Parameters<typeof viaProxy>[0] = (_request, response) =>
+        void response.writeHead(200, { "Content-Length": 5 }).end("hello");
       const reply = await viaProxy(origin);
       expect([headerValues(reply, "content-length"), String(reply.body)]).toEqual([["5"], "hello"]);
       const head = await viaProxy(origin, "HEAD");
@@ -262,7 +315,13 @@ describe("respond with a fetch Response", () => {
 
     test("what belongs to the connection is not passed on", async () => {
       const reply = await viaProxy((_request, response) => {
-        response.writeHead(200, { Connection: "close, X-Hop", "X-Hop": "1", "Keep-Alive": "timeout=77", Trailer: "X-T", "X-A": "1" });
+        response.writeHead(200, {
+          Connection: "close, X-Hop",
+          "X-Hop": "1",
+          "Keep-Alive": "timeout=77",
+          Trailer: "X-T",
+          "X-A": "1",
+        });
         response.write("a");
         response.end("b");
       });
@@ -310,7 +369,8 @@ describe("errors of respond name the thing, the remedy and the request", () => {
     expect(error.message).toMatch(message);
     expect(error.message).toMatch(/GET \/x/);
     // Without a code, sendHeaders sends 200.
-    if (code !== undefined) expect((await refused((request) => request.sendHeaders({}, code as number))).message).toMatch(message);
+    if (code !== undefined)
+      expect((await refused((request) => request.sendHeaders({}, code as number))).message).toMatch(message);
   });
 
   test("a stack that cannot be made is survived", async () => {

@@ -30,23 +30,44 @@ describe("a failing matcher shows method, target, body and status of a request",
     ["toEqual of a record", (request) => expect([request]).toEqual([{ reqMethod: "POST", body: "b" }])],
     ["toStrictEqual", (request) => expect(request).toStrictEqual({ reqMethod: "PUT" })],
     ["toMatchObject of none", (request) => expect([request]).toMatchObject([])],
-    ["toMatchObject of another", (request) => expect([request]).toMatchObject([{ reqMethod: "POST", url: { path: "/other" } }])],
+    [
+      "toMatchObject of another",
+      (request) => expect([request]).toMatchObject([{ reqMethod: "POST", url: { path: "/other" } }]),
+    ],
     ["toMatchObject of one", (request) => expect(request).toMatchObject({ body: "other" })],
-    ["toMatchObject of fields that hold much", (request) => expect(request).toMatchObject({ raw: { method: "X" }, client: { destroyed: 5 } })],
-    ["toMatchObject of every field", (request) => expect(request).toMatchObject({
-      headers: { host: "h" }, protocol: { minor: 0 }, hostname: "h", rawBody: 1, head: 1, signal: 1, bodyStream: 1, json: 1,
-    })],
+    [
+      "toMatchObject of fields that hold much",
+      (request) => expect(request).toMatchObject({ raw: { method: "X" }, client: { destroyed: 5 } }),
+    ],
+    [
+      "toMatchObject of every field",
+      (request) =>
+        expect(request).toMatchObject({
+          headers: { host: "h" },
+          protocol: { minor: 0 },
+          hostname: "h",
+          rawBody: 1,
+          head: 1,
+          signal: 1,
+          bodyStream: 1,
+          json: 1,
+        }),
+    ],
     ["toBe", (request) => expect(request).toBe(undefined)],
     ["toBeNull", (request) => expect(request).toBeNull()],
     ["toContain", (request) => expect([request]).toContain(1)],
     ["toContainEqual", (request) => expect([request]).toContainEqual({ a: 1 })],
     ["toHaveProperty", (request) => expect(request).toHaveProperty("other", 1)],
-    ["toHaveBeenCalledWith", (request) => (called(request), expect(called).toHaveBeenCalledWith(expect.objectContaining({ body: "x" })))],
+    [
+      "toHaveBeenCalledWith",
+      (request) => (called(request), expect(called).toHaveBeenCalledWith(expect.objectContaining({ body: "x" }))),
+    ],
     ["in a record", (request) => expect({ deep: { list: [request] } }).toEqual({ deep: { list: [1] } })],
   ])("%s", async (_matcher, act) => {
     const request = await arrived();
     const message = messageOf(() => act(request));
-    for (const part of [/"reqMethod": "PUT"/, /"url": "\/surprise-42"/, /"body": "body-44"/, /"status": 204/]) expect(message).toMatch(part);
+    for (const part of [/"reqMethod": "PUT"/, /"url": "\/surprise-42"/, /"body": "body-44"/, /"status": 204/])
+      expect(message).toMatch(part);
     expect(message).not.toMatch(/s3cret|Request \{\}/);
   });
 
@@ -89,7 +110,9 @@ test("a failing matcher leaves a request as it was: it looks at no socket, signa
   const client = await RawClient.connect(server);
   await client.send(post("/x", "streamed"));
   const request = await server.acceptRequest();
-  const looked = ["client", "signal", "bodyStream", "raw", "head"].map((name) => jest.spyOn(request as never, name as never, "get" as never));
+  const looked = ["client", "signal", "bodyStream", "raw", "head"].map((name) =>
+    jest.spyOn(request as never, name as never, "get" as never),
+  );
   expect(messageOf(() => expect([request]).toEqual([{ reqMethod: "PUT" }]))).toMatch(/"body": "\(not read\)"/);
   expect(looked.map((spy) => (spy as jest.SpyInstance).mock.calls.length)).toEqual([0, 0, 0, 0, 0]);
   jest.restoreAllMocks();

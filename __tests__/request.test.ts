@@ -18,13 +18,23 @@ async function acceptBody(body: string | Uint8Array): Promise<Request> {
 }
 
 describe("the request line", () => {
-  test.each(["GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "OPTIONS", "PATCH", "PROPFIND", "MKCOL", "LOCK", "M-SEARCH"])(
-    "reqMethod %s",
-    async (method) => {
-      const request = await accept(await startServer(), `${method} / HTTP/1.1\r\nHost: h\r\n\r\n`);
-      expect(request.reqMethod).toBe(method);
-    },
-  );
+  test.each([
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "DELETE",
+    "TRACE",
+    "OPTIONS",
+    "PATCH",
+    "PROPFIND",
+    "MKCOL",
+    "LOCK",
+    "M-SEARCH",
+  ])("reqMethod %s", async (method) => {
+    const request = await accept(await startServer(), `${method} / HTTP/1.1\r\nHost: h\r\n\r\n`);
+    expect(request.reqMethod).toBe(method);
+  });
 
   test("reqMethod compares with the constants", async () => {
     expect((await acceptBody("")).reqMethod === HttpPost).toBe(true);
@@ -54,7 +64,8 @@ describe("the request line", () => {
 });
 
 test("headers fold their names, keep their bytes, and all lines of one name", async () => {
-  const bytes = "GET / HTTP/1.1\r\nHOST: h\r\nX-One: a, b\r\nx-one: c\r\nX-Latin: \xe4\xff\r\n__proto__: p\r\nX-Empty:\r\n\r\n";
+  const bytes =
+    "GET / HTTP/1.1\r\nHOST: h\r\nX-One: a, b\r\nx-one: c\r\nX-Latin: \xe4\xff\r\n__proto__: p\r\nX-Empty:\r\n\r\n";
   const { headers } = await accept(await startServer(), Buffer.from(bytes, "latin1"));
   expect([...headers]).toEqual([
     ["host", "h"],
@@ -142,7 +153,14 @@ describe("json", () => {
 
 test.each<[body: string, pairs: Array<[string, string]>]>([
   ["", []],
-  ["a=1&b=%C3%BC+x&a=2", [["a", "1"], ["b", "ü x"], ["a", "2"]]],
+  [
+    "a=1&b=%C3%BC+x&a=2",
+    [
+      ["a", "1"],
+      ["b", "ü x"],
+      ["a", "2"],
+    ],
+  ],
   ["flag", [["flag", ""]]],
 ])("form of %j", async (body, pairs) => {
   const head = `POST / HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n`;
@@ -313,7 +331,10 @@ describe("raw", () => {
     const request = await accepted;
     await request.respond(200, request.raw);
     const [response] = await client.read(1);
-    expect([headerValues(response!, "transfer-encoding"), response?.body.toString()]).toEqual([["chunked"], "there and back"]);
+    expect([headerValues(response!, "transfer-encoding"), response?.body.toString()]).toEqual([
+      ["chunked"],
+      "there and back",
+    ]);
   });
 });
 

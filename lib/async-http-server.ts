@@ -11,12 +11,20 @@ import { util } from "./node";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, type Clients } from "./wire/node-server";
 import { WatchedPromise } from "./wire/watched-promise";
-import { checkClose, checkOptions, checkWait, invalid, type AsyncHttpServerOptions, type CloseOptions, type WaitOptions } from "./options";
+import {
+  checkClose,
+  checkOptions,
+  checkWait,
+  invalid,
+  type AsyncHttpServerOptions,
+  type CloseOptions,
+  type WaitOptions,
+} from "./options";
 import type { Request } from "./request";
 import { printFailure } from "./server/show-error";
 import { State } from "./server/state";
 import { TrafficReport } from "./server/traffic-report";
-import { afterLook, setTimeout } from "./timers";
+import { afterLook } from "./timers";
 import { accept, handled, over, Wait } from "./server/wait";
 
 /** How often the event loop looks at its sockets in vain until nothing more is on its way: TLS takes a few for its handshake. */
@@ -37,9 +45,6 @@ export interface TestRules {
   /** The response to a request that has none when the server closes. */
   readonly farewell: { readonly status: number; readonly text: string };
 }
-
-/** Milliseconds between two checks of the descriptors while they are short. */
-const DESCRIPTORS_PAUSE = 50;
 
 /**
  * Makes a server that does not listen yet.
@@ -113,7 +118,7 @@ export class AsyncHttpServer {
       if (!this.#queue.failLoop(error)) this.#keep(error, exchange);
     });
     this.#reportToServer = this.#callbacks.reportTo((error, exchange) => {
-      if (rules === undefined) printFailure(error, requestLine(exchange));
+      if (rules === undefined) printFailure(error, String(exchange));
       else this.#keep(error, exchange);
     });
     const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
@@ -306,7 +311,8 @@ export class AsyncHttpServer {
    */
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
-    if (typeof first !== "function") return this.#acceptFor(false, first, (exchange) => accept(exchange, this.#reportToLoop));
+    if (typeof first !== "function")
+      return this.#acceptFor(false, first, (exchange) => accept(exchange, this.#reportToLoop));
     return this.#acceptFor(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#reportToLoop));
   }
 
@@ -335,7 +341,12 @@ export class AsyncHttpServer {
    *
    * @see Nim's `asynchttpserver.serve`
    */
-  serve(port: number, callback: RequestCallback, address?: string, assumedDescriptorsPerRequest?: number): Promise<void>;
+  serve(
+    port: number,
+    callback: RequestCallback,
+    address?: string,
+    assumedDescriptorsPerRequest?: number,
+  ): Promise<void>;
   /** Hands every request to the handler, on a server that listens already; settles when the server is closed. */
   serve(callback: RequestCallback): Promise<void>;
   async serve(
@@ -348,7 +359,9 @@ export class AsyncHttpServer {
     const callback = typeof first === "function" ? first : second;
     if (typeof callback !== "function") throw caller.blame(invalid(TypeError, "serve needs a callback", callback));
     if (this.#served !== undefined) {
-      const error = new Error("the server has a handler already, from an earlier serve: close it first, or make it without one");
+      const error = new Error(
+        "the server has a handler already, from an earlier serve: close it first, or make it without one",
+      );
       throw caller.blame(withCode("ERR_ALREADY_SERVING", error));
     }
     const closed = new Promise<void>((resolve) => (this.#served = resolve));
@@ -361,7 +374,7 @@ export class AsyncHttpServer {
     }
     const run = (exchange: Exchange): void => this.#callbacks.run(callback, exchange, this.#reportToServer);
     if (assumedDescriptorsPerRequest < 0) this.#queue.serve(run);
-    else this.#queue.serve(run, this.#gateOf(assumedDescriptorsPerRequest));
+    else this.#queue.serve(run, () => this.shouldAcceptRequest(assumedDescriptorsPerRequest));
     return closed;
   }
 
@@ -406,7 +419,10 @@ export class AsyncHttpServer {
    * A loop that awaits its responses serves one request after the other; `serve` serves them side by side.
    */
   [Symbol.asyncIterator](): AsyncIterator<Request> {
-    const step = (exchange: Exchange): IteratorResult<Request> => ({ done: false, value: accept(exchange, this.#reportToLoop) });
+    const step = (exchange: Exchange): IteratorResult<Request> => ({
+      done: false,
+      value: accept(exchange, this.#reportToLoop),
+    });
     const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, step, undefined, over);
     return { next, return: () => Promise.resolve(over()) };
   }
@@ -453,7 +469,8 @@ export class AsyncHttpServer {
     if (now === "listening" || now === "draining") return;
     // Node's server listens before it says so.
     if (this.node.listening) return this.#notice();
-    if (now === "closed") throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed: it has to listen again first"));
+    if (now === "closed")
+      throw withCode("ERR_SERVER_CLOSED", new Error("the server is closed: it has to listen again first"));
     throw notListening();
   }
 
@@ -512,24 +529,8 @@ export class AsyncHttpServer {
   /** Keeps an error for `close`, unless that has been. */
   #keep(error: unknown, exchange: Exchange): void {
     const late = this.#state.now === "closed" && this.#closing === undefined;
-    if (late) printFailure(error, requestLine(exchange));
-    else this.#errors.keep(error, requestLine(exchange));
-  }
-
-  /** Says whether there are descriptors for one more request; if not, the queue is asked again in a while. */
-  #gateOf(assumedDescriptors: number): () => boolean {
-    let asksAgain = false;
-    return () => {
-      if (this.shouldAcceptRequest(assumedDescriptors)) return true;
-      if (!asksAgain) {
-        asksAgain = true;
-        setTimeout(() => {
-          asksAgain = false;
-          this.#queue.resume();
-        }, DESCRIPTORS_PAUSE);
-      }
-      return false;
-    };
+    if (late) printFailure(error, String(exchange));
+    else this.#errors.keep(error, String(exchange));
   }
 
   async #end(grace: number): Promise<void> {
@@ -591,10 +592,6 @@ const getUrl = Object.getOwnPropertyDescriptor(AsyncHttpServer.prototype, "url")
 
 function notListening(): Error {
   return withCode("ERR_SERVER_NOT_LISTENING", new Error("the server does not listen: await listen first"));
-}
-
-function requestLine({ raw }: Exchange): string {
-  return `${raw.method} ${raw.url}`;
 }
 
 function ignore(): void {}

@@ -37,10 +37,13 @@ export async function parseFormData(request: Request): Promise<FormData> {
   // Node's own, also where a test environment has none or another one.
   const NodeResponse = vm.runInThisContext("Response") as typeof Response;
   try {
-    if (!isType(contentType, MULTIPART)) return await new NodeResponse(rawBody, { headers: { "content-type": URLENCODED } }).formData();
+    if (!isType(contentType, MULTIPART))
+      return await new NodeResponse(rawBody, { headers: { "content-type": URLENCODED } }).formData();
     const boundary = `----asynchttpserver${String(Math.random()).slice(2)}`;
     const body = plainParts(rawBody, parameterOf(contentType, "boundary") ?? "", boundary);
-    return await new NodeResponse(body, { headers: { "content-type": `${MULTIPART}; boundary=${boundary}` } }).formData();
+    return await new NodeResponse(body, {
+      headers: { "content-type": `${MULTIPART}; boundary=${boundary}` },
+    }).formData();
   } catch (cause) {
     throw notForm(request, `it cannot be parsed as ${JSON.stringify(contentType)}`, cause);
   }
@@ -54,7 +57,11 @@ function checkForm(request: Request, types: readonly string[]): void {
     throw notForm(request, "it has no Content-Type (if it is a form all the same: new URLSearchParams(request.body))");
   }
   if (types.some((each) => isType(type, each))) return;
-  const remedy = isType(type, MULTIPART) ? "use formData()" : /\bjson\b/i.test(type) ? "use json()" : "use body or rawBody";
+  const remedy = isType(type, MULTIPART)
+    ? "use formData()"
+    : /\bjson\b/i.test(type)
+      ? "use json()"
+      : "use body or rawBody";
   throw notForm(request, `its Content-Type is ${JSON.stringify(type)}, not ${types.join(" or ")}: ${remedy}`);
 }
 
@@ -90,7 +97,8 @@ function charsetOf({ headers, rawBody }: Request): string | undefined {
     return `its charset is ${JSON.stringify(named)}: decode rawBody first`;
   }
   const [first, second] = rawBody;
-  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
+  const isUtf16 =
+    (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
   return isUtf16 ? "it looks like UTF-16: decode rawBody first" : undefined;
 }
 
@@ -130,7 +138,10 @@ function plainParts(body: Buffer, boundary: string, longBoundary: string): Buffe
       break;
     }
     const end = part.indexOf("\r\n\r\n");
-    const head = part.slice(0, end).replace(/^[ \t]+/, "").replace(/^content-disposition:(.*)$/im, plainDisposition);
+    const head = part
+      .slice(0, end)
+      .replace(/^[ \t]+/, "")
+      .replace(/^content-disposition:(.*)$/im, plainDisposition);
     plain += `--${longBoundary}${head}${part.slice(end)}\r\n`;
   }
   return Buffer.from(plain, "latin1");

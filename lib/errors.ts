@@ -68,7 +68,9 @@ const SHOWN = 100;
 /** A value as an error message shows it, so that the string `"200"` and the number `200` look different. Never throws. @internal */
 export function shown(value: unknown): string {
   if (typeof value === "string") {
-    return value.length > SHOWN ? `${JSON.stringify(value.slice(0, SHOWN))}… (${value.length} characters)` : JSON.stringify(value);
+    return value.length > SHOWN
+      ? `${JSON.stringify(value.slice(0, SHOWN))}… (${value.length} characters)`
+      : JSON.stringify(value);
   }
   if (typeof value === "bigint") return `${value}n`;
   if (Object.is(value, -0)) return "-0";

@@ -12,7 +12,12 @@ export type { ErrorCode } from "./errors";
 export { nimMaxDescriptorsFallback } from "./server/file-descriptors";
 export * from "./http/status";
 export {
-  headerLimit, HttpHeaders, HttpHeaderValues, newHttpHeaders, type HeadersInit, type HeaderValue,
+  headerLimit,
+  HttpHeaders,
+  HttpHeaderValues,
+  newHttpHeaders,
+  type HeadersInit,
+  type HeaderValue,
 } from "./http/headers";
 export * from "./http/method";
 export * from "./http/version";

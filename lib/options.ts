@@ -136,7 +136,8 @@ export function checkClose(options: CloseOptions): void {
 
 /** An option that nobody knows is a mistake, most often a misspelt one. */
 function checkNames(what: string, options: object, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) throw invalid(TypeError, `the options of ${what} must be an object`, options);
+  if (typeof options !== "object" || options === null)
+    throw invalid(TypeError, `the options of ${what} must be an object`, options);
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const problem = `${what} has no option ${JSON.stringify(name)}, it has ${known.join(", ")}`;

@@ -337,7 +337,12 @@ export class Request {
     return this.#respond(respond, first, content, headers);
   }
 
-  #respond(entry: (...given: never[]) => unknown, first: HttpCode | Response, content: Content, headers?: HeadersInit): Promise<void> {
+  #respond(
+    entry: (...given: never[]) => unknown,
+    first: HttpCode | Response,
+    content: Content,
+    headers?: HeadersInit,
+  ): Promise<void> {
     try {
       if (!isResponse(first)) return this.#exchange.watch(this.#exchange.respond(first, content, headers));
       const response = takeResponse(first);
@@ -468,7 +473,11 @@ export class Request {
   }
 
   /** What `console.log` shows. @internal */
-  [Symbol.for("nodejs.util.inspect.custom")](depth: number, options: object, inspect: (value: object, options: object) => string): string {
+  [Symbol.for("nodejs.util.inspect.custom")](
+    depth: number,
+    options: object,
+    inspect: (value: object, options: object) => string,
+  ): string {
     const name = `Request ${this.#line()}`;
     return depth < 0 ? `[${name}]` : `${name} ${inspect({ body: this.#bodyStart(), status: this.status }, options)}`;
   }
@@ -483,7 +492,9 @@ export class Request {
     if (streamed && state !== "complete") return "(not read)";
     // A character has at most four bytes in UTF-8.
     const text = received.toString("utf8", 0, SHOWN * 4);
-    return text.length > SHOWN || received.length > SHOWN * 4 ? `${text.slice(0, SHOWN)}… (${received.length} bytes)` : text;
+    return text.length > SHOWN || received.length > SHOWN * 4
+      ? `${text.slice(0, SHOWN)}… (${received.length} bytes)`
+      : text;
   }
 
   #line(): string {
@@ -513,7 +524,8 @@ function toJsonText(value: unknown): string {
   } catch (cause) {
     throw notJson(`the value cannot be sent as JSON${placeOf(value)}: ${(cause as Error).message}`, cause);
   }
-  if (text === undefined) throw notJson(`${shown(value)} is no JSON value: give null, or use respond(code) for no content`);
+  if (text === undefined)
+    throw notJson(`${shown(value)} is no JSON value: give null, or use respond(code) for no content`);
   return text;
 }
 

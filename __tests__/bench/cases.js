@@ -34,7 +34,14 @@ const requestCases = [
   { ...hello, name: "get-loop", title: "Hello World by the Nim loop", accept: "loop", bar: { speed: 0.95 } },
   { ...hello, name: "get-iterate", title: "Hello World by `for await`", accept: "iterate", bar: { speed: 0.95 } },
   { ...hello, name: "post-1k", title: "POST 1 KiB, echoed", handler: "echo", body: KIB, bar: { speed: 1.05 } },
-  { ...hello, name: "post-1k-read", title: "POST 1 KiB, streamed, echoed by `readBody()`", handler: "gather", stream: true, body: KIB },
+  {
+    ...hello,
+    name: "post-1k-read",
+    title: "POST 1 KiB, streamed, echoed by `readBody()`",
+    handler: "gather",
+    stream: true,
+    body: KIB,
+  },
   { ...hello, name: "post-64k", title: "POST 64 KiB, echoed", handler: "echo", body: 64 * KIB },
   {
     ...hello,

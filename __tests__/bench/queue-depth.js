@@ -35,7 +35,7 @@ class Client extends Duplex {
  * @param {number} count
  */
 async function queue(server, count) {
-  for (let done = 0; done < count; ) {
+  for (let done = 0; done < count;) {
     const some = Math.min(BATCH, count - done);
     let arrived = 0;
     const all = new Promise((resolve) => {

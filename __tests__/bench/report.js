@@ -122,7 +122,11 @@ function chart(page) {
     parts.push(text(8, y + 4, `Node ${node}`, "bold"));
     y += LINE;
     for (const { name, speed, cpu } of bars) {
-      parts.push(text(LEFT - 8, y + 5, name, "normal", "end"), bar(y - 8, speed, COLORS.speed), bar(y + 1, cpu, COLORS.cpu));
+      parts.push(
+        text(LEFT - 8, y + 5, name, "normal", "end"),
+        bar(y - 8, speed, COLORS.speed),
+        bar(y + 1, cpu, COLORS.cpu),
+      );
       parts.push(text(LEFT + lengthOf(Math.max(speed, cpu, 1)) + 8, y + 5, `${speed.toFixed(2)} / ${cpu.toFixed(2)}`));
       y += LINE;
     }

@@ -56,7 +56,8 @@ function start(file, ...args) {
 /** The next message of a process; a process that ends before it ends the benchmark. @param {ChildProcess} child @returns {Promise<any>} */
 function next(child) {
   return new Promise((resolve, reject) => {
-    const died = (/** @type {number | null} */ code) => reject(new Error(`a process of the benchmark ended with ${code}`));
+    const died = (/** @type {number | null} */ code) =>
+      reject(new Error(`a process of the benchmark ended with ${code}`));
     child.once("exit", died);
     child.once("message", (message) => {
       child.off("exit", died);
@@ -111,7 +112,9 @@ function answerTo(port, request) {
 function essence(answer) {
   const end = answer.indexOf("\r\n\r\n");
   const [status, ...lines] = answer.toString("latin1", 0, end).split("\r\n");
-  const headers = lines.map((line) => line.replace(/^[^:]+/, (name) => name.toLowerCase()).replace(/^date: .*/, "date"));
+  const headers = lines.map((line) =>
+    line.replace(/^[^:]+/, (name) => name.toLowerCase()).replace(/^date: .*/, "date"),
+  );
   return [status, ...headers.sort(), answer.toString("latin1", end + 4)].join("\n");
 }
 
@@ -173,7 +176,8 @@ async function startServers(one, tell) {
   const load = start("load.js");
   const ports = { bare: (await next(sides.bare)).port, library: (await next(sides.library)).port };
   const answers = { bare: await answerTo(ports.bare, request), library: await answerTo(ports.library, request) };
-  if (essence(answers.bare) !== essence(answers.library)) throw new Error(`${one.name}: the two sides answer differently`);
+  if (essence(answers.bare) !== essence(answers.library))
+    throw new Error(`${one.name}: the two sides answer differently`);
   return {
     async run(side) {
       const target = { port: ports[side], connections: one.connections, request, answerLength: answers[side].length };
@@ -208,8 +212,19 @@ async function runRequests(one) {
   const words = (/** @type {"bare" | "library"} */ side) =>
     `${amount(speeds[side])}, ${costs[side].toFixed(1)} µs, ${(peaks[side] / 2 ** 20).toFixed(0)} MiB`;
   progress("");
-  process.stderr.write(`${one.name}: speed ${speed.median.toFixed(2)}, CPU ${cpu.median.toFixed(2)}, load generator ${(spread(generator).median * 100).toFixed(0)} % of a core\n`);
-  return { name: one.name, title: one.title, speed, cpu, memory, bare: words("bare"), library: words("library"), bar: barText(one.bar) };
+  process.stderr.write(
+    `${one.name}: speed ${speed.median.toFixed(2)}, CPU ${cpu.median.toFixed(2)}, load generator ${(spread(generator).median * 100).toFixed(0)} % of a core\n`,
+  );
+  return {
+    name: one.name,
+    title: one.title,
+    speed,
+    cpu,
+    memory,
+    bare: words("bare"),
+    library: words("library"),
+    bar: barText(one.bar),
+  };
 }
 
 /** @param {import("./cases.js").Bar} [bar] */
@@ -240,7 +255,18 @@ async function runStart() {
   const words = (/** @type {"bare" | "library"} */ side) =>
     `${(1000 / speeds[side]).toFixed(2)} ms, ${(costs[side] / 1000).toFixed(2)} ms of CPU`;
   const title = "start on a free port, one fetch, close";
-  return [{ name: "start", title, speed, cpu, memory, bare: words("bare"), library: words("library"), bar: "speed ≥ 0.91 (time ≤ 1.1)" }];
+  return [
+    {
+      name: "start",
+      title,
+      speed,
+      cpu,
+      memory,
+      bare: words("bare"),
+      library: words("library"),
+      bar: "speed ≥ 0.91 (time ≤ 1.1)",
+    },
+  ];
 }
 
 /** @returns {Promise<Row[]>} */
@@ -254,7 +280,15 @@ async function runLoad() {
   }
   const { low, median, high } = spread(times);
   const library = `${median.toFixed(1)} ms (${low.toFixed(1)}–${high.toFixed(1)})`;
-  return [{ name: "load", title: "load the package, node:http being loaded", bare: "–", library, bar: "≤ a third of supertest" }];
+  return [
+    {
+      name: "load",
+      title: "load the package, node:http being loaded",
+      bare: "–",
+      library,
+      bar: "≤ a third of supertest",
+    },
+  ];
 }
 
 /** @returns {Promise<Row[]>} */
@@ -280,7 +314,9 @@ async function runQueue() {
  */
 async function costOfClient(side, kind) {
   // Else the young generation doubles now and then, on one side sooner than on the other, which hides what is measured.
-  const child = fork(join(__dirname, "held.js"), [side, kind], { execArgv: ["--expose-gc", "--max-semi-space-size=1"] });
+  const child = fork(join(__dirname, "held.js"), [side, kind], {
+    execArgv: ["--expose-gc", "--max-semi-space-size=1"],
+  });
   const { port } = await next(child);
   /** @type {net.Socket[]} */
   const sockets = [];
@@ -308,9 +344,12 @@ async function runHeld(kind, title) {
     progress(`held-${kind}: round ${i + 1} of ${HELD_ROUNDS}`);
     for (const side of SIDES) costs[side].push(await costOfClient(side, kind));
   }
-  const words = (/** @type {"bare" | "library"} */ side) => `${(spread(costs[side]).median / 1024).toFixed(1)} KiB each`;
+  const words = (/** @type {"bare" | "library"} */ side) =>
+    `${(spread(costs[side]).median / 1024).toFixed(1)} KiB each`;
   const memory = spread(costs.library.map((cost, i) => cost / costs.bare[i]));
-  return [{ name: `held-${kind}`, title, memory, bare: words("bare"), library: words("library"), bar: "memory ≤ 1.10" }];
+  return [
+    { name: `held-${kind}`, title, memory, bare: words("bare"), library: words("library"), bar: "memory ≤ 1.10" },
+  ];
 }
 
 /** @type {Map<string, () => Promise<Row[]>>} */
@@ -321,7 +360,8 @@ runs.set("queue", runQueue).set("start", runStart).set("load", runLoad);
 
 async function main() {
   const unknown = positionals.filter((name) => !runs.has(name));
-  if (unknown.length > 0) throw new Error(`no case is called ${unknown.join(", ")}; there are ${[...runs.keys()].join(", ")}`);
+  if (unknown.length > 0)
+    throw new Error(`no case is called ${unknown.join(", ")}; there are ${[...runs.keys()].join(", ")}`);
 
   /** @type {Row[]} */
   const rows = [];
@@ -331,7 +371,11 @@ async function main() {
     progress("");
   }
   const { node } = process.versions;
-  const result = table(rows, node, `${ROUNDS} rounds of ${SECONDS} s each side, in turn, by ${PAIRS} pairs of processes`);
+  const result = table(
+    rows,
+    node,
+    `${ROUNDS} rounds of ${SECONDS} s each side, in turn, by ${PAIRS} pairs of processes`,
+  );
   process.stdout.write(result);
   if (!options.save) return;
   const page = insert(readFileSync(PAGE, "utf8"), node.split(".")[0], result);

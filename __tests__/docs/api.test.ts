@@ -41,5 +41,8 @@ function sectionOn(name: string): string | undefined {
   const heading = headings.find(({ title }) => asCode(name).test(title));
   if (heading === undefined) return undefined;
   const end = headings.find(({ level, line }) => line > heading.line && level <= heading.level)?.line ?? Infinity;
-  return readText("docs/api.md").split("\n").slice(heading.line, end - 1).join("\n");
+  return readText("docs/api.md")
+    .split("\n")
+    .slice(heading.line, end - 1)
+    .join("\n");
 }

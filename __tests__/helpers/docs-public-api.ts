@@ -20,7 +20,10 @@ export function publicNames(...entries: readonly string[]): PublicName[][] {
     ROOT,
   );
   const wanted = { ...options, declaration: true, emitDeclarationOnly: true, removeComments: true };
-  const program = ts.createProgram(entries.map((entry) => join(ROOT, entry)), wanted);
+  const program = ts.createProgram(
+    entries.map((entry) => join(ROOT, entry)),
+    wanted,
+  );
   const emitted = new Map<string, ts.SourceFile>();
   const keep: ts.WriteFileCallback = (path, text, _mark, _onError, sources) =>
     void emitted.set(sources![0]!.fileName, ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));

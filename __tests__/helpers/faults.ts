@@ -131,7 +131,12 @@ export const disconnections: ReadonlyArray<[how: string, disconnect: (socket: ne
 ];
 
 /** One client that breaks off its request; every other one only when the server must have read it. */
-export async function breakRequest(app: FaultApp, bytes: string, disconnect: (socket: net.Socket) => void, read: boolean): Promise<void> {
+export async function breakRequest(
+  app: FaultApp,
+  bytes: string,
+  disconnect: (socket: net.Socket) => void,
+  read: boolean,
+): Promise<void> {
   const port = app.server.getPort();
   const socket = await dial(port);
   await new Promise<void>((resolve) => {
@@ -143,7 +148,11 @@ export async function breakRequest(app: FaultApp, bytes: string, disconnect: (so
 }
 
 /** One client that disconnects behind the first bytes of its response, or behind the one that comes before it. */
-export async function breakResponse(app: FaultApp, bytes: string, disconnect: (socket: net.Socket) => void): Promise<void> {
+export async function breakResponse(
+  app: FaultApp,
+  bytes: string,
+  disconnect: (socket: net.Socket) => void,
+): Promise<void> {
   const socket = await dial(app.server.getPort());
   socket.write(bytes);
   await new Promise((resolve) => socket.once("data", resolve));
@@ -153,24 +162,145 @@ export async function breakResponse(app: FaultApp, bytes: string, disconnect: (s
 }
 
 /** How a handler can fail, what of it the client sees, and what is thrown. */
-export const failures: ReadonlyArray<[how: string, callback: (request: Request) => unknown, response: RegExp, thrown: unknown]> = [
-  ["throws", fail(() => { throw new Error("e"); }), /^HTTP\/1\.1 500 /, new Error("e")],
-  ["throws a string", fail(() => { throw "text"; }), /^HTTP\/1\.1 500 /, "text"],
-  ["throws undefined", fail(() => { throw undefined; }), /^HTTP\/1\.1 500 /, undefined],
-  ["throws null", fail(() => { throw null; }), /^HTTP\/1\.1 500 /, null],
-  ["throws 0", fail(() => { throw 0; }), /^HTTP\/1\.1 500 /, 0],
-  ["throws a frozen object", fail(() => { throw Object.freeze({ a: 1 }); }), /^HTTP\/1\.1 500 /, { a: 1 }],
-  ["rejects before it waits", fail(async () => { throw new Error("e"); }), /^HTTP\/1\.1 500 /, new Error("e")],
+export const failures: ReadonlyArray<
+  [how: string, callback: (request: Request) => unknown, response: RegExp, thrown: unknown]
+> = [
+  [
+    "throws",
+    fail(() => {
+      throw new Error("e");
+    }),
+    /^HTTP\/1\.1 500 /,
+    new Error("e"),
+  ],
+  [
+    "throws a string",
+    fail(() => {
+      throw "text";
+    }),
+    /^HTTP\/1\.1 500 /,
+    "text",
+  ],
+  [
+    "throws undefined",
+    fail(() => {
+      throw undefined;
+    }),
+    /^HTTP\/1\.1 500 /,
+    undefined,
+  ],
+  [
+    "throws null",
+    fail(() => {
+      throw null;
+    }),
+    /^HTTP\/1\.1 500 /,
+    null,
+  ],
+  [
+    "throws 0",
+    fail(() => {
+      throw 0;
+    }),
+    /^HTTP\/1\.1 500 /,
+    0,
+  ],
+  [
+    "throws a frozen object",
+    fail(() => {
+      throw Object.freeze({ a: 1 });
+    }),
+    /^HTTP\/1\.1 500 /,
+    { a: 1 },
+  ],
+  [
+    "rejects before it waits",
+    fail(async () => {
+      throw new Error("e");
+    }),
+    /^HTTP\/1\.1 500 /,
+    new Error("e"),
+  ],
   ["rejects with nothing", fail(() => Promise.reject()), /^HTTP\/1\.1 500 /, undefined],
-  ["rejects between two waits", fail(async () => { await turn(); await turn(); throw new Error("e"); }), /^HTTP\/1\.1 500 /, new Error("e")],
-  ["gives a thenable that rejects", fail(() => ({ then: (_: unknown, no: (e: string) => void) => no("late") })), /^HTTP\/1\.1 500 /, "late"],
-  ["gives a thenable that throws", fail(() => ({ then() { throw new Error("e"); } })), /^HTTP\/1\.1 500 /, new Error("e")],
-  ["gives an object whose then throws", fail(() => ({ get then() { throw new Error("e"); } })), /^HTTP\/1\.1 500 /, new Error("e")],
-  ["throws while it answers", (request) => { void request.respond(200, "fine"); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
-  ["rejects after the response", async (request) => { await request.respond(200, "fine"); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
-  ["rejects a while after the response", async (request) => { await request.respond(200, "fine"); await turn(); throw new Error("e"); }, /^HTTP\/1\.1 200 .*fine$/s, new Error("e")],
-  ["rejects after sendHeaders", async (request) => { await request.sendHeaders({}); throw new Error("e"); }, /^HTTP\/1\.1 200 (?:(?!0\r\n\r\n$).)*$/s, new Error("e")],
-  ["rejects in its stream", (request) => request.respond(200, failing()), /^HTTP\/1\.1 200 .*some(?:(?!0\r\n\r\n$).)*$/s, new Error("e")],
+  [
+    "rejects between two waits",
+    fail(async () => {
+      await turn();
+      await turn();
+      throw new Error("e");
+    }),
+    /^HTTP\/1\.1 500 /,
+    new Error("e"),
+  ],
+  [
+    "gives a thenable that rejects",
+    fail(() => ({ then: (_: unknown, no: (e: string) => void) => no("late") })),
+    /^HTTP\/1\.1 500 /,
+    "late",
+  ],
+  [
+    "gives a thenable that throws",
+    fail(() => ({
+      then() {
+        throw new Error("e");
+      },
+    })),
+    /^HTTP\/1\.1 500 /,
+    new Error("e"),
+  ],
+  [
+    "gives an object whose then throws",
+    fail(() => ({
+      get then() {
+        throw new Error("e");
+      },
+    })),
+    /^HTTP\/1\.1 500 /,
+    new Error("e"),
+  ],
+  [
+    "throws while it answers",
+    (request) => {
+      void request.respond(200, "fine");
+      throw new Error("e");
+    },
+    /^HTTP\/1\.1 200 .*fine$/s,
+    new Error("e"),
+  ],
+  [
+    "rejects after the response",
+    async (request) => {
+      await request.respond(200, "fine");
+      throw new Error("e");
+    },
+    /^HTTP\/1\.1 200 .*fine$/s,
+    new Error("e"),
+  ],
+  [
+    "rejects a while after the response",
+    async (request) => {
+      await request.respond(200, "fine");
+      await turn();
+      throw new Error("e");
+    },
+    /^HTTP\/1\.1 200 .*fine$/s,
+    new Error("e"),
+  ],
+  [
+    "rejects after sendHeaders",
+    async (request) => {
+      await request.sendHeaders({});
+      throw new Error("e");
+    },
+    /^HTTP\/1\.1 200 (?:(?!0\r\n\r\n$).)*$/s,
+    new Error("e"),
+  ],
+  [
+    "rejects in its stream",
+    (request) => request.respond(200, failing()),
+    /^HTTP\/1\.1 200 .*some(?:(?!0\r\n\r\n$).)*$/s,
+    new Error("e"),
+  ],
 ];
 
 function fail(callback: () => unknown): (request: Request) => unknown {

@@ -12,33 +12,115 @@ interface Template {
   readonly last?: true | "perhaps";
 }
 
-const chunks = "5;name=\"a,b\"\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nX-Trailer: t\r\n\r\n";
+const chunks = '5;name="a,b"\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nX-Trailer: t\r\n\r\n';
 
 const templates: readonly Template[] = [
-  { method: "GET", target: "/a?b=c", text: "GET /a?b=c HTTP/1.1\r\nHost: example.com\r\nAccept: text/html, */*;q=0.8\r\n\r\n" },
+  {
+    method: "GET",
+    target: "/a?b=c",
+    text: "GET /a?b=c HTTP/1.1\r\nHost: example.com\r\nAccept: text/html, */*;q=0.8\r\n\r\n",
+  },
   { method: "HEAD", target: "/", text: "HEAD / HTTP/1.1\r\nHost: h:8080\r\nConnection: keep-alive\r\n\r\n" },
-  { method: "POST", target: "/p", body: "a=1&b=2", text: "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\na=1&b=2" },
-  { method: "PUT", target: "/c", body: "hello world", text: `PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}` },
-  { method: "POST", target: "/e", body: "12345", text: "POST /e HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n12345" },
+  {
+    method: "POST",
+    target: "/p",
+    body: "a=1&b=2",
+    text: "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\na=1&b=2",
+  },
+  {
+    method: "PUT",
+    target: "/c",
+    body: "hello world",
+    text: `PUT /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
+  },
+  {
+    method: "POST",
+    target: "/e",
+    body: "12345",
+    text: "POST /e HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n12345",
+  },
   { method: "OPTIONS", target: "*", text: "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n" },
   { method: "GET", target: "http://h/x?y", text: "GET http://h/x?y HTTP/1.1\r\nHost: h\r\nCookie: a=b; c=d\r\n\r\n" },
   { method: "GET", target: "/old", last: true, text: "GET /old HTTP/1.0\r\n\r\n" },
-  { method: "POST", target: "/old", last: true, body: "xyz", text: "POST /old HTTP/1.0\r\nContent-Length: 3\r\n\r\nxyz" },
-  { method: "GET", target: "/last", last: true, text: "GET /last HTTP/1.1\r\nHost: h\r\nConnection: foo, close\r\n\r\n" },
-  { method: "GET", target: "/ws", text: "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n" },
-  { method: "POST", target: "/up", body: "four", text: "POST /up HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nfour", last: "perhaps" },
+  {
+    method: "POST",
+    target: "/old",
+    last: true,
+    body: "xyz",
+    text: "POST /old HTTP/1.0\r\nContent-Length: 3\r\n\r\nxyz",
+  },
+  {
+    method: "GET",
+    target: "/last",
+    last: true,
+    text: "GET /last HTTP/1.1\r\nHost: h\r\nConnection: foo, close\r\n\r\n",
+  },
+  {
+    method: "GET",
+    target: "/ws",
+    text: "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n",
+  },
+  {
+    method: "POST",
+    target: "/up",
+    body: "four",
+    text: "POST /up HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nfour",
+    last: "perhaps",
+  },
   { method: "CONNECT", target: "h:443", text: "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n" },
-  { method: "PROPFIND", target: "/d/", body: "<a/>", text: "PROPFIND /d/ HTTP/1.1\r\nHost: h\r\nDepth: 1\r\nContent-Length: 4\r\n\r\n<a/>" },
+  {
+    method: "PROPFIND",
+    target: "/d/",
+    body: "<a/>",
+    text: "PROPFIND /d/ HTTP/1.1\r\nHost: h\r\nDepth: 1\r\nContent-Length: 4\r\n\r\n<a/>",
+  },
   { method: "DELETE", target: "/m", text: `DELETE /m HTTP/1.1\r\nHost: h\r\n${"X-Many: v\r\n".repeat(40)}\r\n` },
 ];
 
 /** Bytes and words that decide something in HTTP. */
 const words = [
-  "\r", "\n", "\r\n", "\r\n\r\n", " ", "\t", ":", ",", ";", "\0", "\x7f", "\xff", "0", "-1", "+5", "0x10", "99999999999999999999",
-  "Content-Length: 5\r\n", "Content-Length: 0\r\n", "content-length : 3\r\n", "Transfer-Encoding: chunked\r\n",
-  "Transfer-Encoding: gzip\r\n", "Transfer-Encoding: chunked, chunked\r\n", "Connection: close\r\n", "Connection: keep-alive\r\n",
-  "Connection: upgrade\r\nUpgrade: x\r\n", "Expect: 100-continue\r\n", "Expect: 200-ok\r\n", "Host: other\r\n", "Host: \r\n", " folded\r\n",
-  "HTTP/1.0", "HTTP/2.0", "HTTP/1.1", "GET / HTTP/1.1\r\n\r\n", "0\r\n\r\n", "ffffffff\r\n", "CONNECT", "HEAD ", "../..//", "%00", "#frag",
+  "\r",
+  "\n",
+  "\r\n",
+  "\r\n\r\n",
+  " ",
+  "\t",
+  ":",
+  ",",
+  ";",
+  "\0",
+  "\x7f",
+  "\xff",
+  "0",
+  "-1",
+  "+5",
+  "0x10",
+  "99999999999999999999",
+  "Content-Length: 5\r\n",
+  "Content-Length: 0\r\n",
+  "content-length : 3\r\n",
+  "Transfer-Encoding: chunked\r\n",
+  "Transfer-Encoding: gzip\r\n",
+  "Transfer-Encoding: chunked, chunked\r\n",
+  "Connection: close\r\n",
+  "Connection: keep-alive\r\n",
+  "Connection: upgrade\r\nUpgrade: x\r\n",
+  "Expect: 100-continue\r\n",
+  "Expect: 200-ok\r\n",
+  "Host: other\r\n",
+  "Host: \r\n",
+  " folded\r\n",
+  "HTTP/1.0",
+  "HTTP/2.0",
+  "HTTP/1.1",
+  "GET / HTTP/1.1\r\n\r\n",
+  "0\r\n\r\n",
+  "ffffffff\r\n",
+  "CONNECT",
+  "HEAD ",
+  "../..//",
+  "%00",
+  "#frag",
 ];
 
 /** A number from 0 to below 1 at each call; the same ones for the same seed (mulberry32). */
@@ -90,7 +172,17 @@ const mutations: Readonly<Record<string, Mutation>> = {
     const number = numbers[pick(numbers.length)];
     if (number === undefined) return text;
     const value = Number(number[0]);
-    const changed = [value + 1, value - 1, value * 10, value + 1e6, -value, 0, `0${value}`, `${value}.0`, 2 ** 32 + value][pick(9)];
+    const changed = [
+      value + 1,
+      value - 1,
+      value * 10,
+      value + 1e6,
+      -value,
+      0,
+      `0${value}`,
+      `${value}.0`,
+      2 ** 32 + value,
+    ][pick(9)];
     return splice(text, number.index, number[0].length, String(changed));
   },
   changeCase(text, pick) {
@@ -99,7 +191,8 @@ const mutations: Readonly<Record<string, Mutation>> = {
     return splice(text, at, 12, pick(2) === 0 ? piece.toUpperCase() : piece.toLowerCase());
   },
   cut: (text, pick) => text.slice(0, pick(text.length + 1)),
-  repeatByte: (text, pick) => splice(text, pick(text.length + 1), 0, String.fromCharCode(pick(256)).repeat(1 << pick(15))),
+  repeatByte: (text, pick) =>
+    splice(text, pick(text.length + 1), 0, String.fromCharCode(pick(256)).repeat(1 << pick(15))),
 };
 
 const mutationNames = Object.keys(mutations);
@@ -126,10 +219,17 @@ export function fuzzCase(seed: number): FuzzCase {
   const from = Array.from({ length: pick(3) === 0 ? 2 + pick(3) : 1 }, () => templates[pick(templates.length)]!);
   let text = from.map((each) => each.text).join("");
   // One in ten stays valid.
-  const steps = Array.from({ length: pick(10) === 0 ? 0 : 1 + pick(4) }, () => mutationNames[pick(mutationNames.length)]!);
+  const steps = Array.from(
+    { length: pick(10) === 0 ? 0 : 1 + pick(4) },
+    () => mutationNames[pick(mutationNames.length)]!,
+  );
   for (const step of steps) text = mutations[step]!(text, pick);
-  const cuts = Array.from({ length: pick(2) === 0 ? 0 : 1 + pick(5) }, () => pick(text.length + 1)).sort((a, b) => a - b);
-  const packets = [...cuts, text.length].map((end, i) => text.slice(i === 0 ? 0 : cuts[i - 1], end)).filter((packet) => packet !== "");
+  const cuts = Array.from({ length: pick(2) === 0 ? 0 : 1 + pick(5) }, () => pick(text.length + 1)).sort(
+    (a, b) => a - b,
+  );
+  const packets = [...cuts, text.length]
+    .map((end, i) => text.slice(i === 0 ? 0 : cuts[i - 1], end))
+    .filter((packet) => packet !== "");
   return { seed, from, steps, packets, style: styles[pick(styles.length)]! };
 }
 
@@ -163,7 +263,13 @@ export class FuzzedServer {
 
   async #answer(request: Request): Promise<void> {
     const { reqMethod: method, rawBody } = request;
-    const seen: Seen = { n: this.#ran++, method, target: request.raw.url!, length: rawBody.length, hash: hash(rawBody) };
+    const seen: Seen = {
+      n: this.#ran++,
+      method,
+      target: request.raw.url!,
+      length: rawBody.length,
+      hash: hash(rawBody),
+    };
     const content = JSON.stringify(seen);
     if (this.#style !== "at once") await new Promise((resolve) => setImmediate(resolve));
     const status = method === "CONNECT" ? 405 : 200;
@@ -181,8 +287,11 @@ export class FuzzedServer {
       const { seen, error } = readResponses(received, end);
       checkSeen(fuzz, seen, error, end, this.#ran);
       if (this.#errors.length > 0) throw new Error(`the handler failed: ${String(this.#errors[0])}`);
-      const good = await exchange(this.server.getPort(), ["GET /good HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"]);
-      if (!good.received.startsWith("HTTP/1.1 200 OK\r\n")) throw new Error(`the good request behind it got ${shown(good.received)}`);
+      const good = await exchange(this.server.getPort(), [
+        "GET /good HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+      ]);
+      if (!good.received.startsWith("HTTP/1.1 200 OK\r\n"))
+        throw new Error(`the good request behind it got ${shown(good.received)}`);
       return end;
     } catch (cause) {
       throw new Error(describeFailure(fuzz, received, end, cause as Error), { cause });
@@ -255,7 +364,8 @@ function readResponses(received: string, end: "eof" | "reset"): { seen: Seen[]; 
       if (![400, 408, 413, 414, 417, 431, 501, 505].includes(status)) throw new Error(`an unexpected status ${status}`);
       if (headers.get("connection") !== "close") throw new Error(`${status} without Connection: close`);
       // To HEAD the content is left out.
-      if (content !== "" && content.length !== length) throw new Error(`bytes behind the error response: ${shown(content)}`);
+      if (content !== "" && content.length !== length)
+        throw new Error(`bytes behind the error response: ${shown(content)}`);
       return { seen, error: status };
     }
     const { content, next } = readContent(received, at, headers, own);
@@ -270,7 +380,12 @@ function readResponses(received: string, end: "eof" | "reset"): { seen: Seen[]; 
   return { seen, error: 0 };
 }
 
-function readContent(received: string, at: number, headers: Map<string, string>, own: Seen): { content?: string; next: number } {
+function readContent(
+  received: string,
+  at: number,
+  headers: Map<string, string>,
+  own: Seen,
+): { content?: string; next: number } {
   if (own.method === "HEAD") return { content: "", next: at };
   const length = headers.get("content-length");
   const chunked = headers.get("transfer-encoding") === "chunked";
@@ -306,11 +421,14 @@ function checkSeen(fuzz: FuzzCase, seen: readonly Seen[], error: number, end: st
     if (length > sent.length) throw new Error(`a body of ${length} bytes, though ${sent.length} were sent`);
   });
   if (fuzz.steps.length > 0) return;
-  const last = fuzz.from.findIndex((each, i) => each.last === true || (each.last === "perhaps" && seen.length === i + 1));
+  const last = fuzz.from.findIndex(
+    (each, i) => each.last === true || (each.last === "perhaps" && seen.length === i + 1),
+  );
   const expected = (last === -1 ? fuzz.from : fuzz.from.slice(0, last + 1)).map(({ method, target, body = "" }, n) => {
     return { n, method, target, length: body.length, hash: hash(Buffer.from(body)) };
   });
-  if (JSON.stringify(seen) !== JSON.stringify(expected)) throw new Error(`valid requests were answered as ${JSON.stringify(seen)}`);
+  if (JSON.stringify(seen) !== JSON.stringify(expected))
+    throw new Error(`valid requests were answered as ${JSON.stringify(seen)}`);
   if (error !== 0) throw new Error(`valid requests were answered ${error}`);
 }
 

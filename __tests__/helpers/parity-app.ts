@@ -98,7 +98,15 @@ const routes: Readonly<Record<string, Route>> = {
   "/emptybody": (request) => request.respond(200, ""),
   "/customlen": (request) => request.respond(200, "Hello World, 200", { "Content-Length": "0" }),
   "/multi": (request) =>
-    request.respond(200, "multi", newHttpHeaders([["Set-Cookie", "a=1"], ["X-One", "1"], ["set-cookie", "b=2, c"]])),
+    request.respond(
+      200,
+      "multi",
+      newHttpHeaders([
+        ["Set-Cookie", "a=1"],
+        ["X-One", "1"],
+        ["set-cookie", "b=2, c"],
+      ]),
+    ),
   "/title": (request) => request.respond(200, "title", newHttpHeaders([["x-custom-name", "v"]], true)),
   "/te": (request) => request.respond(200, "chunked content", { "Transfer-Encoding": "chunked" }),
   "/sendheaders": async (request) => {

@@ -127,8 +127,12 @@ export class RawClient {
 
   /** Waits for `count` responses in all, interim ones counted. */
   async readAny(count: number): Promise<RawResponse[]> {
-    await this.#until(() => this.responses.length >= count || this.state !== "open", `${count} responses, interim ones counted`);
-    if (this.responses.length < count) throw new Error(`connection ended (${this.state}) before ${count} responses: ${this.#story()}`);
+    await this.#until(
+      () => this.responses.length >= count || this.state !== "open",
+      `${count} responses, interim ones counted`,
+    );
+    if (this.responses.length < count)
+      throw new Error(`connection ended (${this.state}) before ${count} responses: ${this.#story()}`);
     return [...this.responses];
   }
 
@@ -291,7 +295,8 @@ class ResponseParser {
     if (coding !== undefined && coding !== "chunked") throw new Error(`bad Transfer-Encoding: ${this.#here()}`);
     const tunnel = response.status === 101 || (method === "CONNECT" && response.status >= 200 && response.status < 300);
     if (response.status < 200 || response.status === 204 || tunnel) {
-      if (length !== undefined || coding !== undefined) throw new Error(`framing where none may stand: ${this.#here()}`);
+      if (length !== undefined || coding !== undefined)
+        throw new Error(`framing where none may stand: ${this.#here()}`);
       return tunnel ? { kind: "switched" } : { kind: "length", length: 0 };
     }
     if (method === "HEAD" || response.status === 304) return { kind: "length", length: 0 };
@@ -310,7 +315,8 @@ class ResponseParser {
       const size = parseInt(line, 16);
       const dataEnd = lineEnd + 2 + size;
       if (this.#bytes.length < dataEnd + 2) return undefined;
-      if (this.#bytes.toString("latin1", dataEnd, dataEnd + 2) !== "\r\n") throw new Error(`bad chunk end: ${this.#here()}`);
+      if (this.#bytes.toString("latin1", dataEnd, dataEnd + 2) !== "\r\n")
+        throw new Error(`bad chunk end: ${this.#here()}`);
       at = dataEnd + 2;
       if (size === 0) {
         this.#take(at);

@@ -84,7 +84,11 @@ export interface Asked {
 }
 
 /** Sends a request on a connection of its own, and accepts it. */
-export async function askOn(server: AsyncHttpServer, bytes?: string | Uint8Array, ...methods: readonly string[]): Promise<Asked> {
+export async function askOn(
+  server: AsyncHttpServer,
+  bytes?: string | Uint8Array,
+  ...methods: readonly string[]
+): Promise<Asked> {
   const client = await send(server, bytes, ...methods);
   return { server, client, request: await server.acceptRequest() };
 }

@@ -1,4 +1,15 @@
-import { closeSync, createReadStream, existsSync, mkdtempSync, openSync, readdirSync, readlinkSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -65,20 +76,38 @@ function noted(stream: Readable, note: () => void): Readable {
 
 const makers = {
   "a file": (_length: Length, note: () => void) => noted(createReadStream(file), note),
-  "a file that is not there": (_length: Length, note: () => void) => noted(createReadStream(join(folder, "missing")), note),
+  "a file that is not there": (_length: Length, note: () => void) =>
+    noted(createReadStream(join(folder, "missing")), note),
   "a stream": (length: Length, note: () => void) => {
     const pieces = textOf(length);
-    return noted(new Readable({ read() { this.push(pieces.next().value ?? null); } }), note);
+    return noted(
+      new Readable({
+        read() {
+          this.push(pieces.next().value ?? null);
+        },
+      }),
+      note,
+    );
   },
-  "a stream that fails at its first read": (_length: Length, note: () => void) => noted(new Readable({ read() { this.destroy(failure); } }), note),
+  "a stream that fails at its first read": (_length: Length, note: () => void) =>
+    noted(
+      new Readable({
+        read() {
+          this.destroy(failure);
+        },
+      }),
+      note,
+    ),
   "a stream that fails unasked": (_length: Length, note: () => void) => {
     const stream = noted(new Readable({ read() {} }), note);
     setImmediate(() => stream.destroy(failure));
     return stream;
   },
   "a generator": (length: Length, note: () => void) => withResource(length, openSync(file, "r"), note),
-  "a generator that fails at once": (length: Length, note: () => void) => withResource(length, openSync(file, "r"), note, "at once"),
-  "a generator that fails later": (length: Length, note: () => void) => withResource(length, openSync(file, "r"), note, "later"),
+  "a generator that fails at once": (length: Length, note: () => void) =>
+    withResource(length, openSync(file, "r"), note, "at once"),
+  "a generator that fails later": (length: Length, note: () => void) =>
+    withResource(length, openSync(file, "r"), note, "later"),
   "an iterator": (length: Length, note: () => void) => {
     const fd = openSync(file, "r");
     const pieces = textOf(length);
@@ -122,7 +151,11 @@ export function makeSource(kind: string, length: Length): Given {
     count++;
     resolve();
   };
-  return { content: (makers as Readonly<Record<string, Make>>)[kind]!(length, note), letGo: promise, times: () => count };
+  return {
+    content: (makers as Readonly<Record<string, Make>>)[kind]!(length, note),
+    letGo: promise,
+    times: () => count,
+  };
 }
 
 /** What the testing entry can put around a source. */

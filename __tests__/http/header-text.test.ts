@@ -1,7 +1,22 @@
 import { inspect } from "node:util";
 import { HttpHeaders, newHttpHeaders } from "../../lib/http/headers";
 
-const raw = ["Host", "h", "X-A", "1", "cookie", "a=1", "x-a", "2, 3", "Cookie", "b=2", "X-Empty", "", "Set-Cookie", "c=3"];
+const raw = [
+  "Host",
+  "h",
+  "X-A",
+  "1",
+  "cookie",
+  "a=1",
+  "x-a",
+  "2, 3",
+  "Cookie",
+  "b=2",
+  "X-Empty",
+  "",
+  "Set-Cookie",
+  "c=3",
+];
 
 /** As they come with a request, with their table made already, or made from a list: all are read alike. */
 const forms: ReadonlyArray<readonly [form: string, make: () => HttpHeaders]> = [

@@ -28,7 +28,13 @@ describe("thttpcore.nim", () => {
   });
 
   test("the constructor takes repeated names", () => {
-    expect([...newHttpHeaders([["a", "1"], ["a", "2"], ["A", "3"]]).values("a")]).toEqual(["1", "2", "3"]);
+    expect([
+      ...newHttpHeaders([
+        ["a", "1"],
+        ["a", "2"],
+        ["A", "3"],
+      ]).values("a"),
+    ]).toEqual(["1", "2", "3"]);
   });
 
   test("test_cookies_with_comma", () => {
@@ -70,7 +76,10 @@ describe("thttpcore.nim", () => {
 });
 
 describe("the forms of HeadersInit", () => {
-  const pairs: [string, string][] = [["A", "1"], ["b", "2"]];
+  const pairs: [string, string][] = [
+    ["A", "1"],
+    ["b", "2"],
+  ];
 
   function* generated() {
     yield* pairs;
@@ -83,7 +92,14 @@ describe("the forms of HeadersInit", () => {
     ["a record without prototype", Object.assign(Object.create(null), { A: "1", b: "2" })],
     ["a record with numbers and lists", { A: 1, b: [2] }],
     ["a record with undefined", { A: "1", c: undefined, b: "2" }],
-    ["pairs with undefined", [["A", "1"], ["c", undefined], ["b", "2"]]],
+    [
+      "pairs with undefined",
+      [
+        ["A", "1"],
+        ["c", undefined],
+        ["b", "2"],
+      ],
+    ],
     ["a record with an empty list", { A: "1", c: [], b: "2" }],
     ["a Map", new Map(pairs)],
     ["fetch Headers", new Headers(pairs)],
@@ -93,14 +109,30 @@ describe("the forms of HeadersInit", () => {
     ["a Map of another realm", runInNewContext('new Map([["A", "1"], ["b", "2"]])')],
   ])("%s", (_form, init) => {
     const headers = newHttpHeaders(init);
-    expect([...headers]).toEqual([["a", "1"], ["b", "2"]]);
+    expect([...headers]).toEqual([
+      ["a", "1"],
+      ["b", "2"],
+    ]);
     expect(flattenHeaders(headers)).toEqual(["a", "1", "b", "2"]);
   });
 
   test.each<[form: string, init: () => HeadersInit]>([
     ["a record", () => ({ "Set-Cookie": ["a=1, 2", "b=3"] })],
-    ["pairs", () => [["Set-Cookie", "a=1, 2"], ["set-cookie", "b=3"]]],
-    ["fetch Headers", () => new Headers([["Set-Cookie", "a=1, 2"], ["set-cookie", "b=3"]])],
+    [
+      "pairs",
+      () => [
+        ["Set-Cookie", "a=1, 2"],
+        ["set-cookie", "b=3"],
+      ],
+    ],
+    [
+      "fetch Headers",
+      () =>
+        new Headers([
+          ["Set-Cookie", "a=1, 2"],
+          ["set-cookie", "b=3"],
+        ]),
+    ],
     ["HttpHeaders", () => newHttpHeaders({ "Set-Cookie": ["a=1, 2", "b=3"] })],
   ])("several lines stay several: %s", (_form, init) => {
     expect([...newHttpHeaders(init()).values("set-cookie")]).toEqual(["a=1, 2", "b=3"]);
@@ -129,7 +161,10 @@ describe("the forms of HeadersInit", () => {
     expect(newHttpHeaders().hasKey(key)).toBe(false);
     const headers = newHttpHeaders(JSON.parse(`{"${key}": "1"}`));
     headers.add(key, 2);
-    expect([...headers]).toEqual([[key.toLowerCase(), "1"], [key.toLowerCase(), "2"]]);
+    expect([...headers]).toEqual([
+      [key.toLowerCase(), "1"],
+      [key.toLowerCase(), "2"],
+    ]);
     expect(({} as Record<string, unknown>)["1"]).toBeUndefined();
   });
 
@@ -141,7 +176,11 @@ describe("the forms of HeadersInit", () => {
 describe("HttpHeaders", () => {
   test("keep the order of their names, and the lines of a name together", () => {
     const headers = HttpHeaders.fromRaw(["B", "1", "A", "2", "b", "3"]);
-    expect([...headers.pairs()]).toEqual([["b", "1"], ["b", "3"], ["a", "2"]]);
+    expect([...headers.pairs()]).toEqual([
+      ["b", "1"],
+      ["b", "3"],
+      ["a", "2"],
+    ]);
     expect(headers.len).toBe(2);
   });
 
@@ -152,7 +191,10 @@ describe("HttpHeaders", () => {
     second.set("b", lines);
     lines.push("2");
     first.add("a", "3");
-    expect([...second]).toEqual([["a", "1"], ["b", "1"]]);
+    expect([...second]).toEqual([
+      ["a", "1"],
+      ["b", "1"],
+    ]);
   });
 
   test.each([
@@ -171,7 +213,10 @@ describe("HttpHeaders", () => {
   test("set replaces all lines, and a name that is there keeps its place", () => {
     const headers = newHttpHeaders({ a: ["1", "2"], b: "3" });
     headers.set("A", 4);
-    expect([...headers]).toEqual([["a", "4"], ["b", "3"]]);
+    expect([...headers]).toEqual([
+      ["a", "4"],
+      ["b", "3"],
+    ]);
   });
 
   test("set and add refuse what is no value, and change nothing", () => {
@@ -271,7 +316,14 @@ describe("HttpHeaderValues", () => {
 describe("flattenHeaders", () => {
   test("gives numbers as text, and values as they are", () => {
     expect(flattenHeaders({ "Content-Length": 5, "X-A": ["\u00e9\r\n", 1.5], Age: 0 })).toEqual([
-      "content-length", "5", "x-a", "\u00e9\r\n", "x-a", "1.5", "age", "0",
+      "content-length",
+      "5",
+      "x-a",
+      "\u00e9\r\n",
+      "x-a",
+      "1.5",
+      "age",
+      "0",
     ]);
   });
 

@@ -85,10 +85,13 @@ describe("the constants", () => {
   });
 });
 
-test.each([-1, 0, 99, 104, 199, 299, 306, 404.5, 419, 509, 512, 599, 600, 1e9, NaN, Infinity])("%p has no phrase", (code) => {
-  expect(reasonPhrase(code)).toBe("");
-  expect(codeToString(code)).toBe(String(code));
-});
+test.each([-1, 0, 99, 104, 199, 299, 306, 404.5, 419, 509, 512, 599, 600, 1e9, NaN, Infinity])(
+  "%p has no phrase",
+  (code) => {
+    expect(reasonPhrase(code)).toBe("");
+    expect(codeToString(code)).toBe(String(code));
+  },
+);
 
 test.each([
   ["is1xx", is1xx, 100, 199],

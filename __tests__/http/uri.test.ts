@@ -44,7 +44,15 @@ describe("parseUri", () => {
     ],
     [
       "foo://[::1]:1234/bar?baz=true&qux#quux",
-      { scheme: "foo", hostname: "::1", port: "1234", path: "/bar", query: "baz=true&qux", anchor: "quux", isIpv6: true },
+      {
+        scheme: "foo",
+        hostname: "::1",
+        port: "1234",
+        path: "/bar",
+        query: "baz=true&qux",
+        anchor: "quux",
+        isIpv6: true,
+      },
     ],
     ["urn:example:animal:ferret:nose", { scheme: "urn", path: "example:animal:ferret:nose", opaque: true }],
     [
@@ -92,7 +100,11 @@ describe("parseUri", () => {
     ["brackets in the port", "foo://h:[1:2]", { scheme: "foo", hostname: "h:", port: "12", isIpv6: true }],
     ["a user without password", "foo://u@h", { scheme: "foo", username: "u", hostname: "h" }],
     ["two at signs", "foo://a:b@c:d@h:1", { scheme: "foo", username: "c", password: "d", hostname: "h", port: "1" }],
-    ["a user before IPv6", "foo://u:p@[::1]", { scheme: "foo", username: "u", password: "p", hostname: "::1", isIpv6: true }],
+    [
+      "a user before IPv6",
+      "foo://u:p@[::1]",
+      { scheme: "foo", username: "u", password: "p", hostname: "::1", isIpv6: true },
+    ],
     ["mailto in capitals", "MAILTO:u@h", { scheme: "MAILTO", username: "u", hostname: "h", opaque: true }],
     ["a scheme that starts like mailto", "mailtox:u@h", { scheme: "mailtox", path: "u@h", opaque: true }],
     ["mailto with an authority", "mailto://h/p", { scheme: "mailto", hostname: "h/p" }],
@@ -124,7 +136,12 @@ describe("parseRequestTarget", () => {
       { scheme: "http", hostname: "::1", port: "8080", path: "/p", isIpv6: true },
     ],
     ["target-absolute-unknown-scheme", "GET", "foo+bar://h/p", { scheme: "foo+bar", hostname: "h", path: "/p" }],
-    ["target-absolute-host-differs", "GET", "http://a.example/p", { scheme: "http", hostname: "a.example", path: "/p" }],
+    [
+      "target-absolute-host-differs",
+      "GET",
+      "http://a.example/p",
+      { scheme: "http", hostname: "a.example", path: "/p" },
+    ],
     ["target-asterisk-OPTIONS", "OPTIONS", "*", { path: "*" }],
     ["target-asterisk-GET", "GET", "*", { path: "*" }],
     ["target-path-query-frag", "GET", "/a/b?x=1&y=%20z+w#f?g", { path: "/a/b", query: "x=1&y=%20z+w", anchor: "f?g" }],

@@ -79,7 +79,9 @@ function each(names: readonly string[], expectation: Expectation): Readonly<Reco
 }
 
 const hello = { bodyLen: 5, bodyHex: Buffer.from("hello").toString("hex") };
-const withHost = (...lines: ReadonlyArray<readonly [string, string]>): PartialEcho => ({ headers: [["host", "h"], ...lines] });
+const withHost = (...lines: ReadonlyArray<readonly [string, string]>): PartialEcho => ({
+  headers: [["host", "h"], ...lines],
+});
 
 function noContent(length: string[]): (response: RawResponse) => void {
   return (response) => {
@@ -121,7 +123,10 @@ const expectations: Readonly<Record<string, Expectation>> = {
   ...each(["line-leading-blank-2", "line-leading-blank-3"], served({ url: { path: "/g" } })),
   // RFC 9112 2.2: a bare CR is refused. A bare LF is refused by choice, as by Node's parser.
   ...each(["line-CR-only", "line-CRCRLF", "hdr-bare-CR-in-value"], refused(400)),
-  ...each(["line-LF-only", "line-LF-only-post", "hdr-LF-in-value", "hdr-end-LF-LF", "chunked-LF-after-size"], refused(400)),
+  ...each(
+    ["line-LF-only", "line-LF-only-post", "hdr-LF-in-value", "hdr-end-LF-LF", "chunked-LF-after-size"],
+    refused(400),
+  ),
   ...each(["line-NUL-in-target", "line-NUL-first", "line-binary-with-newlines"], refused(400)),
   // RFC 9112 3: a request line over the limit is 414.
   ...each(["line-chars-8193", "line-uri-8KiB", "line-uri-9KiB"], refused(414)),
@@ -159,7 +164,10 @@ const expectations: Readonly<Record<string, Expectation>> = {
   "hdr-leading-trailing-ws": served(withHost(["x-a", "v w"])),
   "hdr-200": served(withHost(...Array.from({ length: 200 }, (_, i) => [`x-${i}`, `v${i}`] as const))),
   // RFC 9112 5.1, 5.2 and RFC 9110 5.5; control characters are refused by choice, as by Node's parser.
-  ...each(["hdr-obs-fold-space", "hdr-obs-fold-tab", "hdr-no-colon", "hdr-empty-name", "hdr-bad-name-chars"], refused(400)),
+  ...each(
+    ["hdr-obs-fold-space", "hdr-obs-fold-tab", "hdr-no-colon", "hdr-empty-name", "hdr-bad-name-chars"],
+    refused(400),
+  ),
   ...each(["hdr-ctl-in-value", "hdr-connection-empty-list"], refused(400)),
   ...each(["post-cl-space-before-colon", "get-cl-space-before-colon", "chunked-te-space-before-colon"], refused(400)),
   // Choice: no limit for one line, but Node's 16 KiB for the whole head. Over it: RFC 6585 5, 431.
@@ -167,13 +175,19 @@ const expectations: Readonly<Record<string, Expectation>> = {
   ...each(["hdr-10000-plus-host", "hdr-12000", "hdr-12000-same-name"], { statuses: [431], end: "gone" }),
 
   // Connection. RFC 9112 9.6: close is one token of a list.
-  ...each(["v1.1-close-trailing-space", "v1.1-conn-list-close-second", "v1.1-conn-two-lines"], { statuses: [200], end: "eof" }),
+  ...each(["v1.1-close-trailing-space", "v1.1-conn-list-close-second", "v1.1-conn-two-lines"], {
+    statuses: [200],
+    end: "eof",
+  }),
   // RFC 9112 9.3.2: the responses before the bad request come first; what is behind it is not run.
   "conn-pipeline-bad-middle": { statuses: [200, 501], end: "eof" },
   "conn-idle-10s": { statuses: [408], end: "eof", timeouts: "short", bare: true },
   "conn-partial-10s": { statuses: [408], end: "eof", timeouts: "short", bare: true },
   // Choice: an upgrade that nobody takes up is an ordinary request (RFC 9110 7.8).
-  ...each(["conn-upgrade-websocket", "conn-keepalive-upgrade-list", "conn-upgrade-h2c"], served({ url: { path: "/w" } })),
+  ...each(
+    ["conn-upgrade-websocket", "conn-keepalive-upgrade-list", "conn-upgrade-h2c"],
+    served({ url: { path: "/w" } }),
+  ),
   "conn-upgrade-pipelined": { statuses: [200, 200], end: "open", echo: { url: { path: "/g" } } },
 
   // Content-Length. Choice: without any length there is no body (nim-lang/Nim#6870), so what follows is the next request.
@@ -181,8 +195,14 @@ const expectations: Readonly<Record<string, Expectation>> = {
   "post-no-length-with-body": { statuses: [200, [400, 501]], end: "eof" },
   "conn-pipeline-411-middle": { statuses: [200, 200], end: "open", echo: { url: { path: "/2" } } },
   // RFC 9110 8.6: 1*DIGIT. Choice: a repeated length is refused even where it is the same.
-  ...each(["post-cl-abc", "post-cl-plus5", "post-cl-minus5", "post-cl-5.0", "post-cl-1e1", "post-cl-quoted"], refused(400)),
-  ...each(["post-cl-list-comma-5", "post-cl-minus0", "put-cl-abc", "get-cl-abc-then-request", "hdr-cl-vt"], refused(400)),
+  ...each(
+    ["post-cl-abc", "post-cl-plus5", "post-cl-minus5", "post-cl-5.0", "post-cl-1e1", "post-cl-quoted"],
+    refused(400),
+  ),
+  ...each(
+    ["post-cl-list-comma-5", "post-cl-minus0", "put-cl-abc", "get-cl-abc-then-request", "hdr-cl-vt"],
+    refused(400),
+  ),
   ...each(["post-cl-list-5-5", "post-cl-dup-same", "post-cl-dup-6-5"], refused(400)),
   "post-cl-05": served(hello),
   "post-cl-maxbody-plus1": { statuses: [413], end: "gone" },
@@ -190,8 +210,17 @@ const expectations: Readonly<Record<string, Expectation>> = {
 
   // Chunks. RFC 9112 7.1: chunked with any method; extensions and trailers belong to the message.
   ...each(["chunked-ext", "chunked-ext-last", "chunked-put", "chunked-patch"], served(hello)),
-  "chunked-trailer": served({ ...hello, headers: [["host", "h"], ["transfer-encoding", "chunked"]] }),
-  "chunked-put-smuggle": served({ bodyLen: 28, bodyHex: Buffer.from("GET /smuggled HTTP/1.1\r\nA: b").toString("hex") }),
+  "chunked-trailer": served({
+    ...hello,
+    headers: [
+      ["host", "h"],
+      ["transfer-encoding", "chunked"],
+    ],
+  }),
+  "chunked-put-smuggle": served({
+    bodyLen: 28,
+    bodyHex: Buffer.from("GET /smuggled HTTP/1.1\r\nA: b").toString("hex"),
+  }),
   // An extension that is legal but long; Node's parser has a limit of 16 KiB for those of a chunk.
   "chunked-size-line-9KiB": served(hello),
   ...each(["chunked-empty-size", "chunked-minus1", "chunked-0x5", "chunked-hash5", "chunked-underscore"], refused(400)),
@@ -215,7 +244,10 @@ const expectations: Readonly<Record<string, Expectation>> = {
   "expect-other-put": refused(417),
 
   // Responses. RFC 9110 6.4.1 and 15.2 to 15.4; the content of HEAD is that of GET, not sent.
-  "method-HEAD": { ...served(), last: (response) => expect(Number(headerValues(response, "content-length")[0])).toBeGreaterThan(200) },
+  "method-HEAD": {
+    ...served(),
+    last: (response) => expect(Number(headerValues(response, "content-length")[0])).toBeGreaterThan(200),
+  },
   "route-HEAD-then-get": { statuses: [200, 200], end: "open", echo: { url: { path: "/g" } } },
   "route-HEAD-status-204": { statuses: [204], end: "open", last: noContent([]) },
   "route-HEAD-status-404": { statuses: [404], end: "open", ran: 1, last: noContent(["10"]) },
@@ -237,7 +269,17 @@ const expectations: Readonly<Record<string, Expectation>> = {
 };
 
 function noUrl(): Echo["url"] {
-  return { scheme: "", username: "", password: "", hostname: "", port: "", path: "", query: "", anchor: "", opaque: false };
+  return {
+    scheme: "",
+    username: "",
+    password: "",
+    hostname: "",
+    port: "",
+    path: "",
+    query: "",
+    anchor: "",
+    opaque: false,
+  };
 }
 
 // --- How a case is played ---------------------------------------------------------------------------------------
@@ -254,7 +296,10 @@ const longPackets: Readonly<Record<string, () => Buffer>> = {
   "hdr-12000": () => withLines(numberedLines(12_000)),
   "hdr-12000-same-name": () => withLines("X-A: v\r\n".repeat(12_000)),
   "post-cl-maxbody-plus1": () =>
-    Buffer.concat([Buffer.from("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 8388609\r\n\r\n"), Buffer.alloc(8_388_609, "a")]),
+    Buffer.concat([
+      Buffer.from("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 8388609\r\n\r\n"),
+      Buffer.alloc(8_388_609, "a"),
+    ]),
   "chunked-total-over-maxbody": () => {
     const chunks = [..."abbbbbbbb"].map((letter) => `100000\r\n${letter.repeat(0x100000)}\r\n`);
     return Buffer.from(`POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${chunks.join("")}0\r\n\r\n`);
@@ -284,7 +329,9 @@ function bytesOf(name: string, packet: Packet): Buffer {
 /** The methods of the requests in the packets: they decide how their responses are framed. */
 function methodsOf(nimCase: NimCase): string[] {
   const first = nimCase.steps.find((step) => step[0] === "send")?.[1];
-  return typeof first === "string" && Buffer.from(first, "base64").toString("latin1").startsWith("HEAD ") ? ["HEAD"] : [];
+  return typeof first === "string" && Buffer.from(first, "base64").toString("latin1").startsWith("HEAD ")
+    ? ["HEAD"]
+    : [];
 }
 
 async function play(client: RawClient, nimCase: NimCase): Promise<void> {
@@ -317,7 +364,8 @@ async function expectAsDecided(nimCase: NimCase, expected: Expectation): Promise
   const outcome = await outcomeOf(server, methodsOf(nimCase), (client) => play(client, nimCase), finals, end);
   expectStatuses(outcome.responses, statuses);
   if (end === "eof" || end === "open") expect(outcome.end).toBe(end);
-  const ran = expected.ran ?? statuses.filter((status) => typeof status === "number" && status >= 200 && status < 400).length;
+  const ran =
+    expected.ran ?? statuses.filter((status) => typeof status === "number" && status >= 200 && status < 400).length;
   expect(outcome.ran).toHaveLength(ran);
   expect(outcome.ran.join()).not.toContain("smuggled");
   expect(outcome.errors.map((error) => (error as { code?: string }).code)).toEqual(expected.errors ?? []);
@@ -340,7 +388,7 @@ function expectEcho(echo: Echo, { headers, ...fields }: PartialEcho): void {
 function nimResponses(nimCase: NimCase): Array<{ head: string; body: string; cut: boolean }> {
   const text = Buffer.from(nimCase.nim.response ?? "", "base64").toString("latin1");
   const responses = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const headEnd = text.indexOf("\r\n\r\n", at);
     const head = text.slice(at, headEnd);
     const length = Number(/\r\ncontent-length: ([0-9]+)/i.exec(head)?.[1] ?? 0);

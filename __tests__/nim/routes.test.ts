@@ -17,14 +17,24 @@ describe("the Nim server's routes", () => {
     ["/twice", ["HTTP/1.1 200 OK", "Content-Length: 5"], "first"],
   ] as const)("%s", async (path, head, content) => {
     const send = `GET ${path} ${plain}`;
-    const { responses } = await expectExchange(app, { send, statuses: [Number(head[0].slice(9, 12))], end: "open", ran: [`GET ${path}`] });
+    const { responses } = await expectExchange(app, {
+      send,
+      statuses: [Number(head[0].slice(9, 12))],
+      end: "open",
+      ran: [`GET ${path}`],
+    });
     expect(linesOf(responses[0])).toEqual(head);
     expect(responses[0]?.body.toString()).toBe(content);
   });
 
   test.each(["/raise", "/raiselater"])("%s: 500 without the error's text, then close", async (path) => {
     const send = `GET ${path} ${plain}${smuggled}`;
-    const { responses, errors } = await expectExchange(app, { send, statuses: [500], end: "eof", ran: [`GET ${path}`] });
+    const { responses, errors } = await expectExchange(app, {
+      send,
+      statuses: [500],
+      end: "eof",
+      ran: [`GET ${path}`],
+    });
     expectErrorResponse(responses[0]);
     expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(/^raised/) as unknown })]);
   });

@@ -55,7 +55,9 @@ describe("the pull form", () => {
   test("gives queued requests in the order of their arrival", async () => {
     const server = await startServer();
     for (const target of ["/1", "/2", "/3"]) await queue(server, target);
-    const paths = [await server.acceptRequest(), await server.acceptRequest(), await server.acceptRequest()].map(pathOf);
+    const paths = [await server.acceptRequest(), await server.acceptRequest(), await server.acceptRequest()].map(
+      pathOf,
+    );
     expect(paths).toEqual(["/1", "/2", "/3"]);
   });
 
@@ -451,7 +453,9 @@ describe("Nim's form, with a handler", () => {
   test("takes wait options", async () => {
     const server = await startServer();
     const never = (): void => expect("the callback").toBe("not called");
-    expect(await rejectionOf(server.acceptRequest(never, { timeout: 1 }))).toMatchObject({ code: "ERR_ACCEPT_TIMEOUT" });
+    expect(await rejectionOf(server.acceptRequest(never, { timeout: 1 }))).toMatchObject({
+      code: "ERR_ACCEPT_TIMEOUT",
+    });
     const signal = AbortSignal.abort("enough");
     await expect(server.acceptRequest(never, { signal })).rejects.toBe("enough");
   });

@@ -144,7 +144,9 @@ describe("the client of a handler that throws", () => {
 });
 
 describe("onError", () => {
-  const ways: ReadonlyArray<[name: string, start: (server: AsyncHttpServer, callback: (r: Request) => unknown) => void]> = [
+  const ways: ReadonlyArray<
+    [name: string, start: (server: AsyncHttpServer, callback: (r: Request) => unknown) => void]
+  > = [
     ["serve", (server, callback) => void server.serve(callback)],
     ["acceptRequest", (server, callback) => void server.acceptRequest(callback)],
   ];
@@ -310,7 +312,9 @@ describe("what nobody took", () => {
     await failTimes(server, 103, (i) => i);
     const error = (await rejectionOf(server.close())) as AggregateError;
     expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
-    expect(error.message).toBe("103 errors in handlers, of which 100 are here: GET /1, GET /2, GET /3, GET /4, GET /5, …");
+    expect(error.message).toBe(
+      "103 errors in handlers, of which 100 are here: GET /1, GET /2, GET /3, GET /4, GET /5, …",
+    );
   });
 
   test("a handler that fails while close is at work is not lost either", async () => {

@@ -51,18 +51,39 @@ const things: ReadonlyArray<[what: string, make: () => unknown]> = [
       return proxy;
     },
   ],
-  ["a proxy that refuses everything", () => new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws, ownKeys: throws })],
+  [
+    "a proxy that refuses everything",
+    () => new Proxy({}, { get: throws, has: throws, getPrototypeOf: throws, ownKeys: throws }),
+  ],
   ["an error whose stack throws", () => Object.defineProperty(new Error("x"), "stack", { get: throws })],
   ["an error whose message throws", () => Object.defineProperty(new Error("x"), "message", { get: throws })],
   ["an error whose name throws", () => Object.defineProperty(new Error("x"), "name", { get: throws })],
-  ["an error whose cause throws", () => Object.defineProperty(new Error("x"), "cause", { get: throws, enumerable: true })],
-  ["an error that is its own cause", () => { const error = new Error("round"); error.cause = error; return error; }],
-  ["an error with a method to show it that throws", () => Object.assign(new Error("x"), { [Symbol.for("nodejs.util.inspect.custom")]: throws })],
+  [
+    "an error whose cause throws",
+    () => Object.defineProperty(new Error("x"), "cause", { get: throws, enumerable: true }),
+  ],
+  [
+    "an error that is its own cause",
+    () => {
+      const error = new Error("round");
+      error.cause = error;
+      return error;
+    },
+  ],
+  [
+    "an error with a method to show it that throws",
+    () => Object.assign(new Error("x"), { [Symbol.for("nodejs.util.inspect.custom")]: throws }),
+  ],
 ];
 
 /** Ways for a callback to fail with a thing. */
 const ways: ReadonlyArray<[way: string, fail: (thing: unknown) => unknown]> = [
-  ["thrown", (thing) => { throw thing; }],
+  [
+    "thrown",
+    (thing) => {
+      throw thing;
+    },
+  ],
   ["rejected", (thing) => Promise.reject(thing)],
 ];
 const rows = things.flatMap(([what, make]) => ways.map(([way, fail]) => ({ what, make, way, fail })));
@@ -86,7 +107,12 @@ describe.each(rows)("$what, $way", ({ make, fail }) => {
     const client = await send(server);
     await server.acceptRequest(() => fail(thing));
     expect((await client.end())[0]?.status).toBe(500);
-    const told = await server.acceptRequest(() => {}).then(() => "nothing", (error: unknown) => [error]);
+    const told = await server
+      .acceptRequest(() => {})
+      .then(
+        () => "nothing",
+        (error: unknown) => [error],
+      );
     expect((told as unknown[])[0] === thing).toBe(true);
     await server.close();
     expect(printed).toBe("");
@@ -96,7 +122,10 @@ describe.each(rows)("$what, $way", ({ make, fail }) => {
     const thing = make();
     const server = await startTestServer(() => fail(thing));
     expect((await (await send(server)).end())[0]?.status).toBe(500);
-    const told = await server.close().then(() => "nothing", (error: unknown) => [error]);
+    const told = await server.close().then(
+      () => "nothing",
+      (error: unknown) => [error],
+    );
     expect((told as unknown[])[0] === thing).toBe(true);
     await server.close();
     expect(printed).toBe("");
@@ -106,8 +135,12 @@ describe.each(rows)("$what, $way", ({ make, fail }) => {
 test("where stacks cannot be formatted, errors are told all the same", async () => {
   const real = Error.prepareStackTrace;
   const server = await startServer();
-  void server.serve(() => { throw new Error("no database"); });
-  Error.prepareStackTrace = () => { throw new TypeError("bad source map"); };
+  void server.serve(() => {
+    throw new Error("no database");
+  });
+  Error.prepareStackTrace = () => {
+    throw new TypeError("bad source map");
+  };
   try {
     expect((await (await send(server)).end())[0]?.status).toBe(500);
   } finally {
@@ -119,10 +152,40 @@ test("where stacks cannot be formatted, errors are told all the same", async () 
 describe("a thenable that misbehaves counts as one failure", () => {
   const failure = new Error("the callback failed");
   const thenables: ReadonlyArray<[what: string, thenable: unknown]> = [
-    ["it calls back twice", { then(_: unknown, reject: (error: unknown) => void) { reject(failure); reject(failure); } }],
-    ["it calls back and throws", { then(_: unknown, reject: (error: unknown) => void) { reject(failure); throw new Error("again"); } }],
-    ["it is fulfilled with a promise that is rejected", { then(resolve: (value: unknown) => void) { resolve(Promise.reject(failure)); } }],
-    ["asking for its then throws", { get then(): never { throw failure; } }],
+    [
+      "it calls back twice",
+      {
+        then(_: unknown, reject: (error: unknown) => void) {
+          reject(failure);
+          reject(failure);
+        },
+      },
+    ],
+    [
+      "it calls back and throws",
+      {
+        then(_: unknown, reject: (error: unknown) => void) {
+          reject(failure);
+          throw new Error("again");
+        },
+      },
+    ],
+    [
+      "it is fulfilled with a promise that is rejected",
+      {
+        then(resolve: (value: unknown) => void) {
+          resolve(Promise.reject(failure));
+        },
+      },
+    ],
+    [
+      "asking for its then throws",
+      {
+        get then(): never {
+          throw failure;
+        },
+      },
+    ],
   ];
 
   test.each(thenables)("%s", async (_what, thenable) => {
@@ -139,60 +202,62 @@ describe("a respond that is rejected and not awaited", () => {
   const forget = (request: Request): void => void request.respond(200, "x", { "bad name": "v" });
 
   /** How a server is made and asked, and where the error then is. */
-  const places: ReadonlyArray<[place: string, told: (options: AsyncHttpServerOptions) => Promise<readonly unknown[]>]> = [
+  const places: ReadonlyArray<[place: string, told: (options: AsyncHttpServerOptions) => Promise<readonly unknown[]>]> =
     [
-      "onError",
-      async () => {
-        const errors: unknown[] = [];
-        const server = await startServer({ onError: (error) => errors.push(error) });
-        void server.serve(forget);
-        await (await send(server)).end();
-        return errors;
-      },
-    ],
-    [
-      "stderr under serve",
-      async () => {
-        const server = await startServer();
-        void server.serve(forget);
-        await (await send(server)).end();
-        return printed.match(/ERR_INVALID_HEADER/) ?? [];
-      },
-    ],
-    [
-      "the loop",
-      async () => {
-        const server = await startServer();
-        const client = await send(server);
-        await server.acceptRequest(forget);
-        await client.end();
-        return [await rejectionOf(server.acceptRequest(() => {}))];
-      },
-    ],
-    [
-      "close, in a test, even if it comes at once",
-      async () => {
-        const server = await startTestServer();
-        void fetch(server.url).catch(() => {});
-        const request = await server.acceptRequest();
-        forget(request);
-        return [await rejectionOf(server.close())];
-      },
-    ],
-    [
-      "close, in a test whose client has left",
-      async () => {
-        const server = await startTestServer();
-        const client = await send(server);
-        const request = await server.acceptRequest();
-        client.reset();
-        if (!request.signal.aborted) await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
-        await settle(server);
-        void request.respond(999);
-        return [await rejectionOf(server.close())];
-      },
-    ],
-  ];
+      [
+        "onError",
+        async () => {
+          const errors: unknown[] = [];
+          const server = await startServer({ onError: (error) => errors.push(error) });
+          void server.serve(forget);
+          await (await send(server)).end();
+          return errors;
+        },
+      ],
+      [
+        "stderr under serve",
+        async () => {
+          const server = await startServer();
+          void server.serve(forget);
+          await (await send(server)).end();
+          return printed.match(/ERR_INVALID_HEADER/) ?? [];
+        },
+      ],
+      [
+        "the loop",
+        async () => {
+          const server = await startServer();
+          const client = await send(server);
+          await server.acceptRequest(forget);
+          await client.end();
+          return [await rejectionOf(server.acceptRequest(() => {}))];
+        },
+      ],
+      [
+        "close, in a test, even if it comes at once",
+        async () => {
+          const server = await startTestServer();
+          void fetch(server.url).catch(() => {});
+          const request = await server.acceptRequest();
+          forget(request);
+          return [await rejectionOf(server.close())];
+        },
+      ],
+      [
+        "close, in a test whose client has left",
+        async () => {
+          const server = await startTestServer();
+          const client = await send(server);
+          const request = await server.acceptRequest();
+          client.reset();
+          if (!request.signal.aborted)
+            await new Promise((resolve) => request.signal.addEventListener("abort", resolve));
+          await settle(server);
+          void request.respond(999);
+          return [await rejectionOf(server.close())];
+        },
+      ],
+    ];
 
   test.each(places)("is told to %s, and is no unhandled rejection", async (_place, told) => {
     expect(await told({})).toHaveLength(1);
@@ -241,7 +306,9 @@ test("of more than 100 the first 100 are kept, the others counted", async () => 
   for (let i = 0; i < 103; i++) await (await send(server, get(`/${i}`))).end();
   const error = (await rejectionOf(server.close())) as AggregateError;
   expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i));
-  expect(error.message).toBe("103 errors in handlers, of which 100 are here: GET /0, GET /1, GET /2, GET /3, GET /4, …");
+  expect(error.message).toBe(
+    "103 errors in handlers, of which 100 are here: GET /0, GET /1, GET /2, GET /3, GET /4, …",
+  );
 });
 
 test("await using prints what its SuppressedError would hide", async () => {
@@ -251,8 +318,13 @@ test("await using prints what its SuppressedError would hide", async () => {
     await (await send(server, get("/arrived"))).end();
     throw new Error("the expect of the test");
   };
-  expect(await rejectionOf(block())).toMatchObject({ error: failure, suppressed: { message: "the expect of the test" } });
-  expect(printed).toMatch(/^asynchttpserver: the handler failed for GET \/arrived .*await using.*\nError: the expect of the callback\n/);
+  expect(await rejectionOf(block())).toMatchObject({
+    error: failure,
+    suppressed: { message: "the expect of the test" },
+  });
+  expect(printed).toMatch(
+    /^asynchttpserver: the handler failed for GET \/arrived .*await using.*\nError: the expect of the callback\n/,
+  );
 });
 
 test("the stop of docs/deploying.md ends with 0 and its clean-up, whatever failed before", async () => {

@@ -66,9 +66,21 @@ describe("starting", () => {
 
   test.each<[what: string, start: (server: AsyncHttpServer, used: number) => Promise<void>, expected: object]>([
     ["a port in use", (server, used) => server.serve(used, echo), { code: "EADDRINUSE" }],
-    ["a port out of range", (server) => server.serve(65_536, echo), { code: "ERR_INVALID_ARGUMENT", name: "RangeError" }],
-    ["no handler", (server) => server.serve(0, undefined as never), { code: "ERR_INVALID_ARGUMENT", name: "TypeError" }],
-    ["nothing at all", (server) => server.serve(undefined as never), { code: "ERR_INVALID_ARGUMENT", name: "TypeError" }],
+    [
+      "a port out of range",
+      (server) => server.serve(65_536, echo),
+      { code: "ERR_INVALID_ARGUMENT", name: "RangeError" },
+    ],
+    [
+      "no handler",
+      (server) => server.serve(0, undefined as never),
+      { code: "ERR_INVALID_ARGUMENT", name: "TypeError" },
+    ],
+    [
+      "nothing at all",
+      (server) => server.serve(undefined as never),
+      { code: "ERR_INVALID_ARGUMENT", name: "TypeError" },
+    ],
     ["a server that does not listen", (server) => server.serve(echo), { code: "ERR_SERVER_NOT_LISTENING" }],
   ])("%s is an error, and the server can be served afterwards", async (_what, start, expected) => {
     const server = makeServer();
@@ -203,7 +215,9 @@ describe("with assumed descriptors", () => {
 });
 
 /** How the requests of a server are taken, by each of the three kinds of loop. */
-const loops: ReadonlyArray<[name: string, run: (server: AsyncHttpServer, callback: (r: Request) => unknown) => Promise<void>]> = [
+const loops: ReadonlyArray<
+  [name: string, run: (server: AsyncHttpServer, callback: (r: Request) => unknown) => Promise<void>]
+> = [
   [
     "the Nim loop",
     async (server, callback) => {

@@ -319,21 +319,24 @@ describe("what it ends", () => {
     expect(client.responses[0]?.body.equals(body)).toBe(true);
   });
 
-  test.each([200, 2000])("a response of %i KiB is whole, and no reset behind it, though its client sends on meanwhile", async (size) => {
-    const server = await startServer();
-    const client = await RawClient.connect(server);
-    await client.send(get("/"));
-    const request = await server.acceptRequest();
-    client.socket.pause();
-    const body = Buffer.alloc(size * 1024, "y");
-    await request.respond(200, body);
-    await client.send(get("/next"));
-    await server.close();
-    client.socket.resume();
-    await client.end();
-    expect(client.responses.map((response) => response.body.equals(body))).toEqual([true]);
-    expect(client.state).toBe("eof");
-  });
+  test.each([200, 2000])(
+    "a response of %i KiB is whole, and no reset behind it, though its client sends on meanwhile",
+    async (size) => {
+      const server = await startServer();
+      const client = await RawClient.connect(server);
+      await client.send(get("/"));
+      const request = await server.acceptRequest();
+      client.socket.pause();
+      const body = Buffer.alloc(size * 1024, "y");
+      await request.respond(200, body);
+      await client.send(get("/next"));
+      await server.close();
+      client.socket.resume();
+      await client.end();
+      expect(client.responses.map((response) => response.body.equals(body))).toEqual([true]);
+      expect(client.state).toBe("eof");
+    },
+  );
 
   test("a client that has its response and is sending on is ended, not reset", async () => {
     const server = await startServer();

@@ -21,7 +21,10 @@ describe("what the server itself refused", () => {
     ["patch /x HTTP/1.1\r\nHost: h\r\n\r\n", "patch /x HTTP/1.1: refused with 501 Not Implemented"],
     ["GET /x HTTP/1.1\r\n\r\n", "GET /x: refused with 400 Bad Request"],
     ["GET /x HTTP/9.9\r\nHost: h\r\n\r\n", "GET /x HTTP/9.9: refused with 505 HTTP Version Not Supported"],
-    [`GET /x HTTP/1.1\r\nHost: h\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, "GET /x HTTP/1.1: refused with 431 Request Header Fields Too Large"],
+    [
+      `GET /x HTTP/1.1\r\nHost: h\r\nX: ${"x".repeat(20_000)}\r\n\r\n`,
+      "GET /x HTTP/1.1: refused with 431 Request Header Fields Too Large",
+    ],
     [post("/x", "12345", 9_000_000), "POST /x: refused with 413 Request Entity Too Large"],
     ["\u0001\u0002\u0003\r\n\r\n", "bytes that are not HTTP: refused with 400 Bad Request"],
   ])("%p", async (bytes, line) => {
@@ -61,7 +64,10 @@ describe("clients without a request", () => {
     await send(server, "GET / HTT");
     await settle(server);
     // The client that `settle` makes was refused, which is something that came.
-    expect(await report(server)).toEqual(["What came so far:", "  bytes that are not HTTP: refused with 400 Bad Request"]);
+    expect(await report(server)).toEqual([
+      "What came so far:",
+      "  bytes that are not HTTP: refused with 400 Bad Request",
+    ]);
     const other = await startServer();
     const arrived = once(other.node, "connection");
     await send(other, "");
@@ -126,7 +132,11 @@ test("NODE_DEBUG=asynchttpserver prints a line for each request and its response
     );
     await using loud = new Program(path, [], { NODE_DEBUG: "asynchttpserver" });
     await loud.ended;
-    expect(stripVTControlCharacters(loud.stderr).replaceAll(/^ASYNCHTTPSERVER \d+: /gm, "").split("\n")).toEqual(["PUT /a?b=c from 127.0.0.1", "PUT /a?b=c: 404", ""]);
+    expect(
+      stripVTControlCharacters(loud.stderr)
+        .replaceAll(/^ASYNCHTTPSERVER \d+: /gm, "")
+        .split("\n"),
+    ).toEqual(["PUT /a?b=c from 127.0.0.1", "PUT /a?b=c: 404", ""]);
     await using quiet = new Program(path, [], { NODE_DEBUG: "" });
     await quiet.ended;
     expect(quiet.stderr).not.toMatch(/asynchttpserver|PUT/i);

@@ -3,7 +3,10 @@ import type { AsyncHttpServer, Request } from "../../lib/index";
 import { RawClient } from "../helpers/raw-client";
 import { get, hasSettled, makeServer, rejectionOf, settle, startServer } from "../helpers/servers";
 
-const isAt = (path: string) => ({ url }: Request): boolean => url.path === path;
+const isAt =
+  (path: string) =>
+  ({ url }: Request): boolean =>
+    url.path === path;
 
 /** Sends requests, each on a connection of its own, and lets the server take them in. */
 async function send(server: AsyncHttpServer, ...targets: readonly string[]): Promise<RawClient[]> {
@@ -135,8 +138,20 @@ describe("where", () => {
       },
       failure,
     ],
-    ["is async", (async () => true) as never, { name: "TypeError", code: "ERR_INVALID_ARGUMENT", message: expect.stringContaining("cannot be async") as string }],
-    ["is async and fails", (() => Promise.reject(failure)) as never, { name: "TypeError", code: "ERR_INVALID_ARGUMENT" }],
+    [
+      "is async",
+      (async () => true) as never,
+      {
+        name: "TypeError",
+        code: "ERR_INVALID_ARGUMENT",
+        message: expect.stringContaining("cannot be async") as string,
+      },
+    ],
+    [
+      "is async and fails",
+      (() => Promise.reject(failure)) as never,
+      { name: "TypeError", code: "ERR_INVALID_ARGUMENT" },
+    ],
   ];
 
   test.each(broken)("that %s rejects its wait and loses no request", async (_what, where, expected) => {
@@ -181,10 +196,16 @@ describe("where", () => {
   test("is shown in the error of its wait, as far as it is short", async () => {
     const server = await startServer();
     const { message } = await rejectionOf(server.acceptRequest({ where: (r) => r.url.path === "/x", timeout: 1 }));
-    expect(message).toMatch(/^no request that fits where: \(r\) => r\.url\.path === ["']\/x["'] arrived within 1 ms at http:/);
+    expect(message).toMatch(
+      /^no request that fits where: \(r\) => r\.url\.path === ["']\/x["'] arrived within 1 ms at http:/,
+    );
     const long = (r: Request): boolean =>
-      r.url.path === "/a rather long path that goes on and on" && r.reqMethod === "POST" && r.headers.hasKey("x-something-else");
-    expect((await rejectionOf(server.acceptRequest({ where: long, timeout: 1 }))).message).toMatch(/^no request that fits `where` arrived/);
+      r.url.path === "/a rather long path that goes on and on" &&
+      r.reqMethod === "POST" &&
+      r.headers.hasKey("x-something-else");
+    expect((await rejectionOf(server.acceptRequest({ where: long, timeout: 1 }))).message).toMatch(
+      /^no request that fits `where` arrived/,
+    );
   });
 });
 

@@ -51,7 +51,9 @@ describe("a client that is done before it has asked", () => {
     const error = await rejectionOf(server.acceptRequest({ while: Promise.resolve(value) }));
     expect(error).toMatchObject({ code: "ERR_CLIENT_FINISHED" });
     expect(error).not.toHaveProperty("cause");
-    expect(error.message.split("\n")[0]).toBe(`the client was done before a request arrived at ${server.url}: ${shown}`);
+    expect(error.message.split("\n")[0]).toBe(
+      `the client was done before a request arrived at ${server.url}: ${shown}`,
+    );
   });
 
   test("because it went to another server: the cause of its cause is named", async () => {
@@ -77,9 +79,30 @@ describe("a client that is done before it has asked", () => {
 
 test.each<[what: string, thing: unknown]>([
   ["null", null],
-  ["an error whose stack cannot be read", Object.defineProperty(new Error("x"), "stack", { get: () => { throw failure; } })],
-  ["an error whose message cannot be read", Object.defineProperty(new Error("x"), "message", { get: () => { throw failure; } })],
-  ["a revoked proxy", (() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; })()],
+  [
+    "an error whose stack cannot be read",
+    Object.defineProperty(new Error("x"), "stack", {
+      get: () => {
+        throw failure;
+      },
+    }),
+  ],
+  [
+    "an error whose message cannot be read",
+    Object.defineProperty(new Error("x"), "message", {
+      get: () => {
+        throw failure;
+      },
+    }),
+  ],
+  [
+    "a revoked proxy",
+    (() => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return proxy;
+    })(),
+  ],
 ])("a client that fails with %s", async (_what, thing) => {
   const server = await startServer();
   const client = new Promise((_resolve, reject) => reject(thing));

@@ -1,6 +1,14 @@
 import { newAsyncHttpServer } from "../../lib/index";
 import { several } from "./clients";
-import { breakResponse, breakRequest, failures, FaultApp, inMidResponse, inMidRequest, disconnections } from "../helpers/faults";
+import {
+  breakResponse,
+  breakRequest,
+  failures,
+  FaultApp,
+  inMidResponse,
+  inMidRequest,
+  disconnections,
+} from "../helpers/faults";
 import { talk } from "../helpers/sockets";
 import { report, size } from "./sizes";
 
@@ -17,17 +25,27 @@ beforeEach(async () => {
 
 afterEach(() => app.server.close());
 
-test.each(disconnections)(`${resets} clients of which each %s in mid-request`, async (_, disconnect) => {
-  await several(resets, 8, (i) => breakRequest(app, inMidRequest[i % inMidRequest.length]![1], disconnect, i % 2 === 0));
-  await app.expectNothingLeft();
-  report(`${app.ran} requests run, ${app.settled} responses settled, no error, nothing left`);
-}, 120_000);
+test.each(disconnections)(
+  `${resets} clients of which each %s in mid-request`,
+  async (_, disconnect) => {
+    await several(resets, 8, (i) =>
+      breakRequest(app, inMidRequest[i % inMidRequest.length]![1], disconnect, i % 2 === 0),
+    );
+    await app.expectNothingLeft();
+    report(`${app.ran} requests run, ${app.settled} responses settled, no error, nothing left`);
+  },
+  120_000,
+);
 
-test.each(disconnections)(`${resets} clients of which each %s in mid-response`, async (_, disconnect) => {
-  await several(resets, 8, (i) => breakResponse(app, inMidResponse[i % inMidResponse.length]![1], disconnect));
-  await app.expectNothingLeft();
-  report(`${app.ran} requests run, ${app.settled} responses settled, ${app.returned} streams returned, nothing left`);
-}, 120_000);
+test.each(disconnections)(
+  `${resets} clients of which each %s in mid-response`,
+  async (_, disconnect) => {
+    await several(resets, 8, (i) => breakResponse(app, inMidResponse[i % inMidResponse.length]![1], disconnect));
+    await app.expectNothingLeft();
+    report(`${app.ran} requests run, ${app.settled} responses settled, ${app.returned} streams returned, nothing left`);
+  },
+  120_000,
+);
 
 test(`${rounds} handlers that fail in ${failures.length} ways, each told of once`, async () => {
   const told = new Map<string, number>();

@@ -10,7 +10,18 @@ const { join } = require("node:path");
 const { pipeline } = require("node:stream/promises");
 const { newAsyncHttpServer } = require("../../dist/index.js");
 
-const { kind, accept, http, maxBody, stream, upstream, timeout, track, answerBytes = 2, delay = 0 } = JSON.parse(process.argv[2]);
+const {
+  kind,
+  accept,
+  http,
+  maxBody,
+  stream,
+  upstream,
+  timeout,
+  track,
+  answerBytes = 2,
+  delay = 0,
+} = JSON.parse(process.argv[2]);
 const content = Buffer.alloc(answerBytes, "a");
 const counts = { ran: 0, settled: 0, errors: 0, warnings: 0, served: 0 };
 const hoard = [];
@@ -69,11 +80,14 @@ async function* pieces() {
 }
 
 function bare() {
-  const server = createServer({ keepAliveTimeout: 65_000, connectionsCheckingInterval: 5_000, ...http }, (request, response) => {
-    request.resume();
-    response.writeHead(200, { "content-length": content.length });
-    response.end(content);
-  });
+  const server = createServer(
+    { keepAliveTimeout: 65_000, connectionsCheckingInterval: 5_000, ...http },
+    (request, response) => {
+      request.resume();
+      response.writeHead(200, { "content-length": content.length });
+      response.end(content);
+    },
+  );
   return { node: server, listen: () => new Promise((resolve) => server.listen(0, "127.0.0.1", resolve)) };
 }
 
@@ -143,7 +157,10 @@ const answers = {
     return openSockets().some((socket) => socket.remotePort === port);
   },
   async accept(how) {
-    acceptors[how]().then(() => counts.served++, () => counts.served++);
+    acceptors[how]().then(
+      () => counts.served++,
+      () => counts.served++,
+    );
   },
   /** Opens so many files, or as many as the limit allows. */
   async hoard(count) {
@@ -182,7 +199,6 @@ const answers = {
     await server.close();
   },
 };
-
 
 process.on("message", ({ id, command, argument }) => {
   answers[command](argument).then(

@@ -45,57 +45,81 @@ test.each([
   ["2 bytes", 2],
   ["1 KiB", KiB],
   ["64 KiB", 64 * KiB],
-])(`${pipelined} pipelined requests whose responses of %s are never read`, async (_, responseBytes) => {
-  const server = await ServerProcess.start({ accept: "serve", http: timeouts, timeout: 2_000, track: true, responseBytes });
-  await several(50, 10, () => get(server.port));
-  const before = await server.memory();
-  const socket = await connectSilent(server.port);
-  void write(socket, requests);
-  const ended = until("the end of the connection", 30_000, async () => !(await server.ask("isConnected", socket.localPort)));
-  const others = await meanwhile(server.port, ended);
-  const peak = growth(before, await server.peak());
-  const { ran } = await server.counts();
-  report(`${ran - others.served - 50} run, peak ${peak.text}; others: ${others.served}, slowest ${others.slowest} ms`);
-  expect(peak.inUse).toBeLessThan(16 * MiB);
-  await until("every response to be settled", 5_000, async () => (await server.counts()).settled === ran);
-}, 60_000);
+])(
+  `${pipelined} pipelined requests whose responses of %s are never read`,
+  async (_, responseBytes) => {
+    const server = await ServerProcess.start({
+      accept: "serve",
+      http: timeouts,
+      timeout: 2_000,
+      track: true,
+      responseBytes,
+    });
+    await several(50, 10, () => get(server.port));
+    const before = await server.memory();
+    const socket = await connectSilent(server.port);
+    void write(socket, requests);
+    const ended = until(
+      "the end of the connection",
+      30_000,
+      async () => !(await server.ask("isConnected", socket.localPort)),
+    );
+    const others = await meanwhile(server.port, ended);
+    const peak = growth(before, await server.peak());
+    const { ran } = await server.counts();
+    report(
+      `${ran - others.served - 50} run, peak ${peak.text}; others: ${others.served}, slowest ${others.slowest} ms`,
+    );
+    expect(peak.inUse).toBeLessThan(16 * MiB);
+    await until("every response to be settled", 5_000, async () => (await server.counts()).settled === ran);
+  },
+  60_000,
+);
 
 test.each([
   // A connection is held back when it is read the next time, so the requests of one read wait: 64 KiB of them.
   ["requests of 27 bytes", short, 6 * MiB],
   ["requests of 1 KiB", short.replace("\r\n\r\n", `\r\nX: ${"x".repeat(990)}\r\n\r\n`), MiB],
-  ["requests with a body of 60 KiB", `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 61440\r\n\r\n${"x".repeat(61_440)}`, MiB],
-])("a flood of pipelined %s on 10 connections while nobody accepts", async (_, request, limit) => {
-  const flooding = 10;
-  const packet = request.repeat(Math.ceil(MiB / request.length));
-  const server = await ServerProcess.start({ accept: "nobody", track: true });
-  const before = await server.memory();
-  const sockets = await connect(server, flooding);
-  // More than both kernels hold.
-  for (const socket of sockets) for (let i = 0; i < 24; i++) socket.write(packet);
-  const received = (): Promise<number> => server.ask("received");
-  await until("the flood to be held back", 20_000, async () => {
-    const bytes = await received();
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return bytes > 0 && (await received()) === bytes;
-  });
-  const taken = (await received()) / flooding;
-  const held = await server.memory();
-  const each = (held.inUse - before.inUse) / flooding;
-  report(`${inKiB(taken)} taken and ${inMiB(each)} in use for each connection`);
-  expect(sockets.filter((socket) => socket.writableLength === 0)).toEqual([]);
-  expect(taken).toBeLessThan(256 * KiB);
-  expect(each).toBeLessThan(limit);
-  await server.ask("accept", "serve");
-  expect(await get(server.port)).toBe(200);
-  for (const socket of sockets) socket.destroy();
-  await until("the end of every connection", 10_000, async () => (await server.counts()).connections === 0);
-  const left = (await server.memory()).inUse - before.inUse;
-  report(`${inMiB(left)} left when they are gone`);
-  expect(left).toBeLessThan(4 * MiB);
-  const { ran, settled } = await server.counts();
-  expect(settled).toBe(ran);
-}, 60_000);
+  [
+    "requests with a body of 60 KiB",
+    `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 61440\r\n\r\n${"x".repeat(61_440)}`,
+    MiB,
+  ],
+])(
+  "a flood of pipelined %s on 10 connections while nobody accepts",
+  async (_, request, limit) => {
+    const flooding = 10;
+    const packet = request.repeat(Math.ceil(MiB / request.length));
+    const server = await ServerProcess.start({ accept: "nobody", track: true });
+    const before = await server.memory();
+    const sockets = await connect(server, flooding);
+    // More than both kernels hold.
+    for (const socket of sockets) for (let i = 0; i < 24; i++) socket.write(packet);
+    const received = (): Promise<number> => server.ask("received");
+    await until("the flood to be held back", 20_000, async () => {
+      const bytes = await received();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return bytes > 0 && (await received()) === bytes;
+    });
+    const taken = (await received()) / flooding;
+    const held = await server.memory();
+    const each = (held.inUse - before.inUse) / flooding;
+    report(`${inKiB(taken)} taken and ${inMiB(each)} in use for each connection`);
+    expect(sockets.filter((socket) => socket.writableLength === 0)).toEqual([]);
+    expect(taken).toBeLessThan(256 * KiB);
+    expect(each).toBeLessThan(limit);
+    await server.ask("accept", "serve");
+    expect(await get(server.port)).toBe(200);
+    for (const socket of sockets) socket.destroy();
+    await until("the end of every connection", 10_000, async () => (await server.counts()).connections === 0);
+    const left = (await server.memory()).inUse - before.inUse;
+    report(`${inMiB(left)} left when they are gone`);
+    expect(left).toBeLessThan(4 * MiB);
+    const { ran, settled } = await server.counts();
+    expect(settled).toBe(ran);
+  },
+  60_000,
+);
 
 interface Cost {
   readonly rss: number;
@@ -134,32 +158,40 @@ function median(values: readonly number[]): number {
 test.each([
   ["have never asked", false],
   ["have asked once", true],
-])(`${idle} idle connections that %s cost at most 1 KiB each beside what node:http takes`, async (_, used) => {
-  const bare: Cost[] = [];
-  const ours: Cost[] = [];
-  for (let i = 0; i < 3; i++) {
-    bare.push(await idleCost("bare", used));
-    ours.push(await idleCost(undefined, used));
-  }
-  const [oursRss, bareRss] = [ours, bare].map((costs) => median(costs.map(({ rss }) => rss))) as [number, number];
-  const [oursHeap, bareHeap] = [ours, bare].map((costs) => median(costs.map(({ heap }) => heap))) as [number, number];
-  report(`heap ${inKiB(oursHeap)} each, bare ${inKiB(bareHeap)}; RSS ${inKiB(oursRss)}, bare ${inKiB(bareRss)}`);
-  // What Node holds outside the heap is the same for both; RSS tells it all, but moves by more than a tenth from run to run.
-  expect(oursHeap - bareHeap).toBeLessThan(KiB);
-}, 120_000);
+])(
+  `${idle} idle connections that %s cost at most 1 KiB each beside what node:http takes`,
+  async (_, used) => {
+    const bare: Cost[] = [];
+    const ours: Cost[] = [];
+    for (let i = 0; i < 3; i++) {
+      bare.push(await idleCost("bare", used));
+      ours.push(await idleCost(undefined, used));
+    }
+    const [oursRss, bareRss] = [ours, bare].map((costs) => median(costs.map(({ rss }) => rss))) as [number, number];
+    const [oursHeap, bareHeap] = [ours, bare].map((costs) => median(costs.map(({ heap }) => heap))) as [number, number];
+    report(`heap ${inKiB(oursHeap)} each, bare ${inKiB(bareHeap)}; RSS ${inKiB(oursRss)}, bare ${inKiB(bareRss)}`);
+    // What Node holds outside the heap is the same for both; RSS tells it all, but moves by more than a tenth from run to run.
+    expect(oursHeap - bareHeap).toBeLessThan(KiB);
+  },
+  120_000,
+);
 
 test.each([
   ["have never asked, by headersTimeout", ""],
   ["have asked once, by keepAliveTimeout", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"],
-])(`${idle} idle connections that %s, end while others are served`, async (_, first) => {
-  const server = await ServerProcess.start({ accept: "serve", http: timeouts });
-  const sockets = await connect(server, idle);
-  await Promise.all(sockets.map((socket) => (first === "" ? undefined : write(socket, first))));
-  const ends = sockets.map(readToEnd);
-  const others = await meanwhile(server.port, Promise.all(ends));
-  report(`others: ${others.served}, slowest ${others.slowest} ms`);
-  await until("the end of every connection", 5_000, async () => (await server.counts()).connections === 0);
-}, 60_000);
+])(
+  `${idle} idle connections that %s, end while others are served`,
+  async (_, first) => {
+    const server = await ServerProcess.start({ accept: "serve", http: timeouts });
+    const sockets = await connect(server, idle);
+    await Promise.all(sockets.map((socket) => (first === "" ? undefined : write(socket, first))));
+    const ends = sockets.map(readToEnd);
+    const others = await meanwhile(server.port, Promise.all(ends));
+    report(`others: ${others.served}, slowest ${others.slowest} ms`);
+    await until("the end of every connection", 5_000, async () => (await server.counts()).connections === 0);
+  },
+  60_000,
+);
 
 /** Clients that begin a request and never finish it: each is answered 408 and its connection ended. */
 async function unfinished(count: number, first: string, drip: string): Promise<void> {

@@ -82,10 +82,12 @@ export class ServerProcess {
   static async start(options: ServerOptions): Promise<ServerProcess> {
     const { descriptors, ...served } = options;
     const command = [process.execPath, "--expose-gc", program, JSON.stringify(served)];
-    const limited = descriptors === undefined ? command : ["bash", "-c", `ulimit -n ${descriptors}; exec "$@"`, "bash", ...command];
+    const limited =
+      descriptors === undefined ? command : ["bash", "-c", `ulimit -n ${descriptors}; exec "$@"`, "bash", ...command];
     const child = spawn(limited[0]!, limited.slice(1), { stdio: ["ignore", "pipe", "pipe", "ipc"] });
     let output = "";
-    for (const stream of [child.stdout!, child.stderr!]) stream.on("data", (text) => (output = (output + text).slice(-4000)));
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.on("data", (text) => (output = (output + text).slice(-4000)));
     const port = await new Promise<number>((resolve, reject) => {
       child.once("message", (message: { port: number }) => resolve(message.port));
       child.once("exit", () => reject(new Error(`the server process did not start\n${output}`)));

@@ -7,7 +7,8 @@ export function size(name: string, full: number, bounded: number): number {
   const given = process.env[name];
   if (given === undefined) return process.env["SOAK"] === "ci" ? bounded : full;
   const number = Number(given);
-  if (!(Number.isInteger(number) && number > 0)) throw new Error(`${name} must be a whole number above 0, got ${given}`);
+  if (!(Number.isInteger(number) && number > 0))
+    throw new Error(`${name} must be a whole number above 0, got ${given}`);
   return number;
 }
 

@@ -173,7 +173,9 @@ test(`${requests} requests at random, SEED=${seed}`, async () => {
   const emit = server.node.emit as (event: string, ...given: unknown[]) => boolean;
   server.node.emit = function (this: unknown, event: string, ...given: unknown[]): boolean {
     const { url } = (given[0] ?? {}) as Partial<IncomingMessage>;
-    return url === undefined ? emit.call(this, event, ...given) : storage.run(url, () => emit.call(this, event, ...given));
+    return url === undefined
+      ? emit.call(this, event, ...given)
+      : storage.run(url, () => emit.call(this, event, ...given));
   };
   await server.listen(0);
   void server.serve(handler);
@@ -185,7 +187,8 @@ test(`${requests} requests at random, SEED=${seed}`, async () => {
       }),
     );
     await Promise.all(account.given.map(({ letGo }) => letGo));
-    for (const { times } of account.given) if (times() !== 1) throw new Error(`a source was let go of ${times()} times`);
+    for (const { times } of account.given)
+      if (times() !== 1) throw new Error(`a source was let go of ${times()} times`);
     account.given.length = 0;
   };
 
@@ -195,7 +198,9 @@ test(`${requests} requests at random, SEED=${seed}`, async () => {
   const after = { memory: await inUse(), descriptors: descriptors() };
 
   const errors = [...account.had.values()].reduce((sum, count) => sum + count, 0);
-  report(`${account.ran} handlers, ${errors} errors told once, ${inMiB(after.memory - before.memory)} more, SEED=${seed}`);
+  report(
+    `${account.ran} handlers, ${errors} errors told once, ${inMiB(after.memory - before.memory)} more, SEED=${seed}`,
+  );
   expect(account.inForeignContext).toEqual([]);
   expect([...account.told].sort()).toEqual([...account.had].sort());
   expect(openDescriptors()).toBe(0);

@@ -44,7 +44,12 @@ const rows: readonly Failing[] = [
         await request.respond(200, '{"token":"t"}');
         expect(await reply).toBe("t");
       });`,
-    sees: [/^Error: expect\(received\)\.toBe\(expected\)/, /Expected: "\/login"/, /Received: "\/logni"/, /> +\d+ \|\s+expect\(request\.url\.path\)/],
+    sees: [
+      /^Error: expect\(received\)\.toBe\(expected\)/,
+      /Expected: "\/login"/,
+      /Received: "\/logni"/,
+      /> +\d+ \|\s+expect\(request\.url\.path\)/,
+    ],
     within: 2_000,
   },
   {
@@ -57,7 +62,11 @@ const rows: readonly Failing[] = [
         expect(request.url.path).toBe("/login");
       });`,
     // The client fails because its test did, within that test.
-    sees: [/^Error: expect\(received\)\.toBe\(expected\)/, /> +\d+ \|\s+expect\(request\.url\.path\)/, /login failed with 410/],
+    sees: [
+      /^Error: expect\(received\)\.toBe\(expected\)/,
+      /> +\d+ \|\s+expect\(request\.url\.path\)/,
+      /login failed with 410/,
+    ],
     within: 2_000,
   },
   {
@@ -98,7 +107,11 @@ const rows: readonly Failing[] = [
       test("fails", async () => {
         await fetch(server.url + "/arrived");
       });`,
-    sees: [/^Error: expect\(received\)\.toBe\(expected\)/, /Expected: "\/expected"\s+Received: "\/arrived"/, /> +\d+ \|\s+expect\(request\.url\.path\)/],
+    sees: [
+      /^Error: expect\(received\)\.toBe\(expected\)/,
+      /Expected: "\/expected"\s+Received: "\/arrived"/,
+      /> +\d+ \|\s+expect\(request\.url\.path\)/,
+    ],
     within: 2_000,
   },
   {
@@ -110,7 +123,10 @@ const rows: readonly Failing[] = [
         const request = server.acceptRequest();
         expect(request.url.path).toBe("/login");
       });`,
-    sees: [/^TypeError: Cannot read properties of undefined \(reading 'path'\)/, /> +\d+ \|\s+expect\(request\.url\.path\)/],
+    sees: [
+      /^TypeError: Cannot read properties of undefined \(reading 'path'\)/,
+      /> +\d+ \|\s+expect\(request\.url\.path\)/,
+    ],
     within: 2_000,
   },
   {
@@ -197,13 +213,18 @@ describe.each([
     for (const { name, code } of rows) project.write(`${name}.test.js`, code + INNOCENT);
     project.write("forgotten.test.js", FORGOTTEN + INNOCENT);
     const env: NodeJS.ProcessEnv = { ...process.env, ...colours };
-    for (const name of ["NO_COLOR", "FORCE_COLOR", "JEST_WORKER_ID", "NODE_OPTIONS"]) if (!(name in colours)) delete env[name];
+    for (const name of ["NO_COLOR", "FORCE_COLOR", "JEST_WORKER_ID", "NODE_OPTIONS"])
+      if (!(name in colours)) delete env[name];
     const jest = join(ROOT, "node_modules/jest/bin/jest.js");
-    const child = spawn(process.execPath, [jest, "--ci", "--runInBand", "--json", "--outputFile=report.json", "--config=jest.config.json"], {
-      cwd: project.directory,
-      env,
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      [jest, "--ci", "--runInBand", "--json", "--outputFile=report.json", "--config=jest.config.json"],
+      {
+        cwd: project.directory,
+        env,
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
     child.stderr.setEncoding("utf8").on("data", (text: string) => (output += text));
     // Whatever keeps it alive fails the test that waits for it.
     await once(child, "close");
@@ -216,7 +237,9 @@ describe.each([
     const results = report.testResults.find((file) => file.name.endsWith(`${name}.test.js`))!.assertionResults;
     const [failed, ...others] = results;
     expect(failed).toMatchObject({ title: "fails", status: "failed" });
-    expect(others.map(({ title, status }) => `${title}: ${status}`)).toEqual(others.map(({ title }) => `${title}: passed`));
+    expect(others.map(({ title, status }) => `${title}: ${status}`)).toEqual(
+      others.map(({ title }) => `${title}: passed`),
+    );
     expect(failed!.duration).toBeLessThan(within);
     // What Jest prints of it, code frames and all.
     const start = output.indexOf(`● fails`, output.indexOf(`FAIL ./${name}.test.js`));
@@ -227,7 +250,10 @@ describe.each([
     for (const line of sees) {
       // The first line is that of the failure itself; the others stand in what is printed, in order.
       const found = line.source.startsWith("^") ? (line.test(plain) ? at : -1) : printed.slice(at).search(line);
-      expect([line, found === -1 ? `not in ${line.source.startsWith("^") ? plain : printed.slice(at)}` : "found"]).toEqual([line, "found"]);
+      expect([
+        line,
+        found === -1 ? `not in ${line.source.startsWith("^") ? plain : printed.slice(at)}` : "found",
+      ]).toEqual([line, "found"]);
       if (!line.source.startsWith("^")) at += found;
     }
   });
@@ -235,6 +261,8 @@ describe.each([
   test("nothing is printed besides, and nothing is left", () => {
     const forgotten = report.testResults.find((file) => file.name.endsWith("forgotten.test.js"))!.assertionResults;
     expect(forgotten.map(({ status }) => status)).toEqual(["passed", "passed", "passed"]);
-    expect(output).not.toMatch(/did not exit|open handles?|SuppressedError|Cannot log after|asynchttpserver:|Request \{\s*\}/);
+    expect(output).not.toMatch(
+      /did not exit|open handles?|SuppressedError|Cannot log after|asynchttpserver:|Request \{\s*\}/,
+    );
   });
 });

@@ -289,4 +289,3 @@ describe("under fake timers", () => {
     expect(await outcomeOf(callback)).toMatchObject({ content: hello });
   });
 });
-

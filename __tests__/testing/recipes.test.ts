@@ -29,7 +29,9 @@ describe("one port again and again meets no reset", () => {
 });
 
 test("servers side by side have ports and requests of their own", async () => {
-  const servers = await Promise.all(Array.from({ length: 20 }, () => startTestServer((request) => request.respond(Http204))));
+  const servers = await Promise.all(
+    Array.from({ length: 20 }, () => startTestServer((request) => request.respond(Http204))),
+  );
   await Promise.all(servers.map(async ({ url }, i) => fetch(`${url}/${i}`)));
   const seen = servers.map(({ requests }) => requests.map((request) => request.url.path));
   expect(seen).toEqual(servers.map((_, i) => [`/${i}`]));

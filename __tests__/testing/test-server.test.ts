@@ -96,7 +96,9 @@ describe("requests", () => {
     await server.close();
     expect(server.requests).toHaveLength(3);
     const outcomes = await settled;
-    const answered = outcomes.map((outcome) => (outcome.status === "fulfilled" ? outcome.value.status : outcome.reason));
+    const answered = outcomes.map((outcome) =>
+      outcome.status === "fulfilled" ? outcome.value.status : outcome.reason,
+    );
     expect(answered).toEqual([204, 410, 204]);
   });
 

@@ -1,7 +1,14 @@
 import { once } from "node:events";
 import { request as nodeRequest, type IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
-import { dropConnection, readBytes, resetConnection, startTestServer, throttled, type TestServer } from "../../lib/testing/index";
+import {
+  dropConnection,
+  readBytes,
+  resetConnection,
+  startTestServer,
+  throttled,
+  type TestServer,
+} from "../../lib/testing/index";
 import { RawClient } from "../helpers/raw-client";
 import { askOn, post, postLines, rejectionOf } from "../helpers/servers";
 import { chunked } from "../helpers/wire-case";
@@ -18,8 +25,12 @@ afterEach(() => server.close());
 function upload(): Promise<string> {
   const sent = nodeRequest(server.url, { method: "POST", agent: false, headers: { "Content-Length": size } });
   const outcome = Promise.race([
-    once(sent, "response").then(async ([response]) => `${(response as IncomingMessage).statusCode} ${await text(response as IncomingMessage)}`),
-    new Promise<string>((resolve) => sent.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))),
+    once(sent, "response").then(
+      async ([response]) => `${(response as IncomingMessage).statusCode} ${await text(response as IncomingMessage)}`,
+    ),
+    new Promise<string>((resolve) =>
+      sent.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message)),
+    ),
   ]);
   outcome.catch(() => {});
   sent.end(Buffer.alloc(size));

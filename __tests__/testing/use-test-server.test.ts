@@ -22,7 +22,9 @@ class Runner implements TestHooks {
   async run(test: () => unknown): Promise<unknown[]> {
     const errors: unknown[] = [];
     await this.start();
-    await Promise.resolve().then(test).catch((error: unknown) => errors.push(error));
+    await Promise.resolve()
+      .then(test)
+      .catch((error: unknown) => errors.push(error));
     await this.end().catch((error: unknown) => errors.push(error));
     return errors;
   }
@@ -104,7 +106,10 @@ describe("the stand-in", () => {
     const error = thrownBy(function asks() {
       return server.url;
     });
-    expect(error).toMatchObject({ code: "ERR_SERVER_NOT_LISTENING", message: expect.stringMatching(/^there is no server yet/) as string });
+    expect(error).toMatchObject({
+      code: "ERR_SERVER_NOT_LISTENING",
+      message: expect.stringMatching(/^there is no server yet/) as string,
+    });
     expect(error.stack).toMatch(/\n {4}at (?:Proxy\.)?asks \(/);
   });
 
@@ -133,7 +138,10 @@ describe("hooks", () => {
     } finally {
       globals.beforeEach = real;
     }
-    expect(error).toMatchObject({ code: "ERR_NO_TEST_HOOKS", message: expect.stringContaining("hooks: { beforeEach, afterEach }") as string });
+    expect(error).toMatchObject({
+      code: "ERR_NO_TEST_HOOKS",
+      message: expect.stringContaining("hooks: { beforeEach, afterEach }") as string,
+    });
     expect(error.stack).toMatch(/^Error: useTestServer found[^\n]*\n {4}at calls \(/);
   });
 
@@ -167,7 +175,11 @@ describe("a test that fails", () => {
   test.each<[what: string, bytes: string, expected: string]>([
     ["a request that nobody has accepted", get("/a"), "410"],
     ["a request whose body is not whole", "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf", "410"],
-    ["a request whose body has not begun", "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n", "410"],
+    [
+      "a request whose body has not begun",
+      "POST /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10\r\n\r\n",
+      "410",
+    ],
     ["an upgrade request", get("/a", "Connection: upgrade", "Upgrade: websocket"), "410"],
     ["the first of a pipeline", get("/a") + get("/b"), "410"],
     ["half a head", "GET /a HTTP/1.1\r\nHo", ""],

@@ -3,7 +3,17 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { AsyncHttpServer } from "../../lib/index";
 import { parityRoutes, startParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { connectRaw, deferred, get, disconnected, post, rejectionOf, settle, startServer, startServing } from "../helpers/servers";
+import {
+  connectRaw,
+  deferred,
+  get,
+  disconnected,
+  post,
+  rejectionOf,
+  settle,
+  startServer,
+  startServing,
+} from "../helpers/servers";
 import { roundTrip } from "../helpers/wire-case";
 
 const MIB = 1024 * 1024;
@@ -88,7 +98,10 @@ describe("a client that goes on sending", () => {
     await client.send("done");
     const second = await server.acceptRequest({ timeout: 4_000 });
     await second.respond(200, second.body);
-    expect((await client.read(2)).map(({ status, body }) => `${status} ${String(body)}`)).toEqual(["200 first", "200 halfdone"]);
+    expect((await client.read(2)).map(({ status, body }) => `${status} ${String(body)}`)).toEqual([
+      "200 first",
+      "200 halfdone",
+    ]);
   });
 });
 
@@ -149,7 +162,9 @@ describe("responses that are never read", () => {
     const count = 400;
     const content = "x".repeat(65_536);
     const large = await startParityApp({}, (request) =>
-      request.url.path === "/large" ? request.respond(200, content, { "x-query": request.url.query }) : parityRoutes(request),
+      request.url.path === "/large"
+        ? request.respond(200, content, { "x-query": request.url.query })
+        : parityRoutes(request),
     );
     const client = await RawClient.connect(large.server);
     client.socket.pause();
@@ -160,7 +175,9 @@ describe("responses that are never read", () => {
     expect(ran).toBeLessThan(count / 2);
     client.socket.resume();
     const responses = await client.read(count);
-    expect(responses.map((response) => headerValues(response, "x-query")[0])).toEqual(Array.from({ length: count }, (_, i) => `${i}`));
+    expect(responses.map((response) => headerValues(response, "x-query")[0])).toEqual(
+      Array.from({ length: count }, (_, i) => `${i}`),
+    );
     expect(responses.every((response) => response.body.length === content.length)).toBe(true);
   });
 });

@@ -131,9 +131,7 @@ describe("bodies come back byte for byte", () => {
 });
 
 describe("maxBody", () => {
-  const rows = [0, 1, 100, 70_000].flatMap((limit) =>
-    framings.map(([framing, frame]) => ({ limit, framing, frame })),
-  );
+  const rows = [0, 1, 100, 70_000].flatMap((limit) => framings.map(([framing, frame]) => ({ limit, framing, frame })));
 
   test.each(rows)("$limit: exactly that passes, one more gets 413 ($framing)", async ({ limit, frame }) => {
     const handed: number[] = [];
@@ -151,7 +149,9 @@ describe("maxBody", () => {
     const exceeds = await RawClient.connect(server);
     await exceeds.send(frame(bytes(limit + 1)));
     const responses = await exceeds.end();
-    expect(responses.map(({ status, body }) => [status, body.toString()])).toEqual([[413, "413 Request Entity Too Large"]]);
+    expect(responses.map(({ status, body }) => [status, body.toString()])).toEqual([
+      [413, "413 Request Entity Too Large"],
+    ]);
     expect(handed).toEqual([limit]);
   });
 

@@ -1,7 +1,16 @@
 import type { Socket } from "node:net";
 import { inspect } from "node:util";
 import type { AsyncHttpServer, Request } from "../../lib/index";
-import { breakResponse, breakRequest, failures, FaultApp, inMidResponse, inMidRequest, disconnections, statusOf } from "../helpers/faults";
+import {
+  breakResponse,
+  breakRequest,
+  failures,
+  FaultApp,
+  inMidResponse,
+  inMidRequest,
+  disconnections,
+  statusOf,
+} from "../helpers/faults";
 import { deferred, get, startServer, startServing } from "../helpers/servers";
 import { closed, dial, talk } from "../helpers/sockets";
 
@@ -96,7 +105,11 @@ test.each([
   ["behind a body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nxy", /^HTTP\/1\.1 200 .*ok$/s],
   ["in a header field", "GET / HTTP/1.1\r\nHos", /^HTTP\/1\.1 400 /],
   ["in the body", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy", /^HTTP\/1\.1 400 /],
-  ["in the body of a request behind another", `${plain}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy`, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 400 /s],
+  [
+    "in the body of a request behind another",
+    `${plain}POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy`,
+    /^HTTP\/1\.1 200 .*okHTTP\/1\.1 400 /s,
+  ],
   ["behind a request for an upgrade", upgrade, /^HTTP\/1\.1 200 .*ok$/s],
   ["behind a request for an upgrade and another", upgrade + plain, /^HTTP\/1\.1 200 .*okHTTP\/1\.1 200 .*ok$/s],
   ["before it has sent anything", "", /^$/],
@@ -106,7 +119,8 @@ test.each([
   await app.expectNothingLeft();
 });
 
-const responses = (count: number): RegExp => new RegExp(`^(?:(?:HTTP/1\\.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 200 (?:(?!HTTP/).)*ok){${count}}$`, "s");
+const responses = (count: number): RegExp =>
+  new RegExp(`^(?:(?:HTTP/1\\.1 100 Continue\\r\\n\\r\\n)?HTTP/1\\.1 200 (?:(?!HTTP/).)*ok){${count}}$`, "s");
 
 test.each([
   ["a plain request", hold, 1],
@@ -115,16 +129,19 @@ test.each([
   ["a request for an upgrade", holdUpgrade, 1],
   ["a request for an upgrade with another behind it", holdUpgrade + plain, 2],
   ["a request with one for an upgrade behind it, and another", hold + upgrade + plain, 3],
-])("a client that shuts its sending side while the handler of %s runs gets its response, then the end", async (_, bytes, count) => {
-  serve();
-  const response = talk(app.server.getPort(), bytes, true);
-  await app.running.promise;
-  // By then the server has the end, too, unless it holds the connection back.
-  await statusOf(app.server.getPort());
-  app.released.resolve();
-  expect(await response).toMatch(responses(count));
-  await app.expectNothingLeft();
-});
+])(
+  "a client that shuts its sending side while the handler of %s runs gets its response, then the end",
+  async (_, bytes, count) => {
+    serve();
+    const response = talk(app.server.getPort(), bytes, true);
+    await app.running.promise;
+    // By then the server has the end, too, unless it holds the connection back.
+    await statusOf(app.server.getPort());
+    app.released.resolve();
+    expect(await response).toMatch(responses(count));
+    await app.expectNothingLeft();
+  },
+);
 
 interface Moment {
   readonly when: string;
@@ -138,17 +155,35 @@ const moments: readonly Moment[] = [
   { when: "a client has never asked", serve: true, reach: () => breakOff("") },
   { when: "a connection is kept", serve: true, reach: answered },
   { when: "half a head is there", serve: true, reach: () => breakOff("GET / HTTP/1.1\r\nHo") },
-  { when: "half a body is there", serve: true, reach: () => breakOff("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy") },
-  { when: "a client waits for 100 Continue", serve: false, reach: () => arrives("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", "checkContinue") },
+  {
+    when: "half a body is there",
+    serve: true,
+    reach: () => breakOff("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nxy"),
+  },
+  {
+    when: "a client waits for 100 Continue",
+    serve: false,
+    reach: () =>
+      arrives("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", "checkContinue"),
+  },
   { when: "a request is queued", serve: false, reach: () => arrives(plain, "request") },
-  { when: "a body is not read", serve: false, reach: () => arrives(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n${"x".repeat(300_000)}`, "request") },
+  {
+    when: "a body is not read",
+    serve: false,
+    reach: () =>
+      arrives(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n${"x".repeat(300_000)}`, "request"),
+  },
   { when: "a handler runs", serve: true, reach: () => runs(hold) },
   { when: "a handler runs and others are behind it", serve: true, reach: () => runs(hold + plain + plain) },
   { when: "a handler runs for an upgrade request", serve: true, reach: () => runs(holdUpgrade) },
   { when: "a handler runs and its client has shut its sending side", serve: true, reach: halfClosed },
   { when: "a stream is being sent", serve: true, reach: () => begun("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n") },
   { when: "a large response is not read", serve: true, reach: () => begun("GET /big HTTP/1.1\r\nHost: h\r\n\r\n") },
-  { when: "a refused client is still sending", serve: true, reach: () => begun(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n${"x".repeat(300_000)}`) },
+  {
+    when: "a refused client is still sending",
+    serve: true,
+    reach: () => begun(`POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n${"x".repeat(300_000)}`),
+  },
   { when: "a client has just been reset", serve: true, reach: reset },
 ];
 
@@ -194,7 +229,13 @@ async function reset(): Promise<void> {
 test.each(moments)("close() when $when: it settles, and so does every respond", async ({ serve: served, reach }) => {
   if (served) serve();
   await reach();
-  const waiting = served ? undefined : expect(app.server.acceptRequest({ timeout: 4000 }).then((request) => { throw new Error(String(request.url)); })).rejects.toThrow();
+  const waiting = served
+    ? undefined
+    : expect(
+        app.server.acceptRequest({ timeout: 4000 }).then((request) => {
+          throw new Error(String(request.url));
+        }),
+      ).rejects.toThrow();
   const start = performance.now();
   await app.server.close();
   // "Within milliseconds", on a machine that does much else.
@@ -203,7 +244,11 @@ test.each(moments)("close() when $when: it settles, and so does every respond", 
   await serving;
   app.released.resolve();
   await app.quiet();
-  expect({ settled: app.settled, returned: app.returned, errors: app.errors }).toEqual({ settled: app.ran, returned: app.streams, errors: [] });
+  expect({ settled: app.settled, returned: app.returned, errors: app.errors }).toEqual({
+    settled: app.ran,
+    returned: app.streams,
+    errors: [],
+  });
   await app.server.listen(0);
   serve();
   expect(await statusOf(app.server.getPort())).toBe(200);
@@ -228,7 +273,11 @@ const channels: ReadonlyArray<
   [name: string, show: (thrown: unknown) => unknown, play: (callback: (request: Request) => unknown) => Promise<Played>]
 > = [
   ["onError", (thrown) => thrown, playOnError],
-  ["stderr under serve", (thrown) => expect.stringContaining(`\n${thrown instanceof Error ? String(thrown) : inspect(thrown)}\n`), playServe],
+  [
+    "stderr under serve",
+    (thrown) => expect.stringContaining(`\n${thrown instanceof Error ? String(thrown) : inspect(thrown)}\n`),
+    playServe,
+  ],
   ["the loop of acceptRequest", (thrown) => thrown, playLoop],
 ];
 
@@ -273,7 +322,10 @@ async function playLoop(callback: (request: Request) => unknown): Promise<Played
   ended = true;
   await server.close();
   await loop;
-  return { text, reported: reported.filter((error) => (error as { code?: unknown } | undefined)?.code !== "ERR_SERVER_CLOSED") };
+  return {
+    text,
+    reported: reported.filter((error) => (error as { code?: unknown } | undefined)?.code !== "ERR_SERVER_CLOSED"),
+  };
 }
 
 describe.each(channels)("the error of a handler arrives once, through %s, when it", (_, show, play) => {
@@ -296,7 +348,13 @@ test.each([
   const counts: string[] = [];
   void server.serve(async (request) => {
     const { client } = request;
-    counts.push(client.eventNames().map((name) => `${String(name)} ${client.listenerCount(name)}`).sort().join(", "));
+    counts.push(
+      client
+        .eventNames()
+        .map((name) => `${String(name)} ${client.listenerCount(name)}`)
+        .sort()
+        .join(", "),
+    );
     await request.respond(200);
   });
   const text = await talk(server.getPort(), bytes.repeat(40) + last);

@@ -34,17 +34,29 @@ const withBody = (target: string): string =>
 const arrivals: Readonly<Record<string, Arrival>> = {
   "one request": { packets: [get("/1")], targets: ["/1"] },
   "one after the other": { packets: [get("/1"), get("/2"), get("/3")], targets: ["/1", "/2", "/3"] },
-  "pipelined": { packets: [get("/1") + get("/2") + get("/3")], targets: ["/1", "/2", "/3"] },
-  "bodies": { packets: [post("/1", "body"), post("/2", "body")], targets: ["/1", "/2"] },
+  pipelined: { packets: [get("/1") + get("/2") + get("/3")], targets: ["/1", "/2", "/3"] },
+  bodies: { packets: [post("/1", "body"), post("/2", "body")], targets: ["/1", "/2"] },
   "a body behind its head": { packets: [post("/1", "", 4), "body", get("/2")], targets: ["/1", "/2"] },
-  "chunks, pipelined": { packets: [`${chunked("/1")}4\r\nbody\r\n`, `0\r\n\r\n${chunked("/2")}0\r\n\r\n`], targets: ["/1", "/2"] },
-  "large bodies": { packets: [post("/1", "x".repeat(300_000)), post("/2", "x".repeat(300_000))], targets: ["/1", "/2"] },
+  "chunks, pipelined": {
+    packets: [`${chunked("/1")}4\r\nbody\r\n`, `0\r\n\r\n${chunked("/2")}0\r\n\r\n`],
+    targets: ["/1", "/2"],
+  },
+  "large bodies": {
+    packets: [post("/1", "x".repeat(300_000)), post("/2", "x".repeat(300_000))],
+    targets: ["/1", "/2"],
+  },
   "Expect: 100-continue": {
     packets: ["POST /1 HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n", "body", get("/2")],
     targets: ["/1", "/2"],
   },
-  "behind a refused upgrade": { packets: [get("/1", ...upgradeFields), get("/2"), get("/3")], targets: ["/1", "/2", "/3"] },
-  "behind a refused upgrade, in its packet": { packets: [get("/1", ...upgradeFields) + get("/2") + post("/3", "x")], targets: ["/1", "/2", "/3"] },
+  "behind a refused upgrade": {
+    packets: [get("/1", ...upgradeFields), get("/2"), get("/3")],
+    targets: ["/1", "/2", "/3"],
+  },
+  "behind a refused upgrade, in its packet": {
+    packets: [get("/1", ...upgradeFields) + get("/2") + post("/3", "x")],
+    targets: ["/1", "/2", "/3"],
+  },
   "between two refused upgrades": {
     packets: [get("/1", ...upgradeFields) + get("/2") + get("/3", ...upgradeFields) + get("/4")],
     targets: ["/1", "/2", "/3", "/4"],
@@ -55,8 +67,13 @@ const arrivals: Readonly<Record<string, Arrival>> = {
 type Handler = (request: Request) => unknown;
 
 /** The ways in which a handler is given its requests. */
-const ways: Readonly<Record<string, { options?: AsyncHttpServerOptions; listens?: true; run(server: AsyncHttpServer, handler: Handler): void }>> = {
-  "serve": { run: (server, handler) => void server.serve(handler) },
+const ways: Readonly<
+  Record<
+    string,
+    { options?: AsyncHttpServerOptions; listens?: true; run(server: AsyncHttpServer, handler: Handler): void }
+  >
+> = {
+  serve: { run: (server, handler) => void server.serve(handler) },
   "the loop of acceptRequest": {
     run(server, handler) {
       void (async () => {
@@ -81,7 +98,11 @@ async function send(server: AsyncHttpServer, { packets, targets }: Arrival): Pro
   await client.read(targets.length);
 }
 
-async function startedBy(way: string, handler: Handler, prepare: (server: AsyncHttpServer) => void): Promise<AsyncHttpServer> {
+async function startedBy(
+  way: string,
+  handler: Handler,
+  prepare: (server: AsyncHttpServer) => void,
+): Promise<AsyncHttpServer> {
   const { options, listens, run } = ways[way]!;
   const server = listens === true ? makeServer(options) : await startServer(options);
   prepare(server);
@@ -101,11 +122,14 @@ describe.each(Object.keys(ways))("with %s", (way) => {
         contexts.push(storage.getStore());
         await new Promise((resolve) => setImmediate(resolve));
         contexts.push(storage.getStore());
-        await request.respond(200, (async function* () {
-          contexts.push(storage.getStore());
-          yield "piece";
-          contexts.push(storage.getStore());
-        })());
+        await request.respond(
+          200,
+          (async function* () {
+            contexts.push(storage.getStore());
+            yield "piece";
+            contexts.push(storage.getStore());
+          })(),
+        );
         seen.push([request.raw.url!, ...contexts, storage.getStore()]);
       },
       trace,
@@ -143,10 +167,12 @@ describe("a request that waited in the queue", () => {
     await client.send(get("/first"));
     await settle(server);
     const seen = new Promise((resolve) => {
-      storage.run("of whoever serves", () => run(server, (request) => {
-        resolve([request.raw.url, storage.getStore()]);
-        return request.respond(200);
-      }));
+      storage.run("of whoever serves", () =>
+        run(server, (request) => {
+          resolve([request.raw.url, storage.getStore()]);
+          return request.respond(200);
+        }),
+      );
     });
     expect(await seen).toEqual(["/first", "/first"]);
   });
@@ -182,7 +208,11 @@ test("onError runs in the context of the request that failed", async () => {
     throw new Error("later");
   });
   for (const target of ["/1", "/2", "/3"]) await fetch(server.url + target, { method: "POST", body: "body" });
-  expect(seen).toEqual([["/1", "/1"], ["/2", "/2"], ["/3", "/3"]]);
+  expect(seen).toEqual([
+    ["/1", "/1"],
+    ["/2", "/2"],
+    ["/3", "/3"],
+  ]);
 });
 
 test("contexts keep no process alive, which Jest's --detectOpenHandles asks", async () => {

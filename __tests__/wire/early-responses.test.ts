@@ -5,7 +5,20 @@ import { text } from "node:stream/consumers";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Request } from "../../lib/index";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { askOn, connectRaw, disconnected, get, pieces, post, postLines, rejectionOf, send, settle, startServer, startServing } from "../helpers/servers";
+import {
+  askOn,
+  connectRaw,
+  disconnected,
+  get,
+  pieces,
+  post,
+  postLines,
+  rejectionOf,
+  send,
+  settle,
+  startServer,
+  startServing,
+} from "../helpers/servers";
 import { chunked } from "../helpers/wire-case";
 
 const MIB = 1024 * 1024;
@@ -27,7 +40,8 @@ const uploads: readonly Upload[] = [
   {
     framing: "chunked",
     head: (_size, ...lines) => postLines("/up", [chunked, ...lines], ""),
-    body: (size) => Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`), Buffer.alloc(size, "x"), Buffer.from("\r\n0\r\n\r\n")]),
+    body: (size) =>
+      Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`), Buffer.alloc(size, "x"), Buffer.from("\r\n0\r\n\r\n")]),
   },
 ];
 
@@ -35,7 +49,13 @@ const uploads: readonly Upload[] = [
 const responses: ReadonlyArray<[how: string, respond: (request: Request, status: number) => Promise<unknown>]> = [
   ["whole", (request, status) => request.respond(status, "early")],
   ["streamed", (request, status) => request.respond(status, pieces("ear", "ly"))],
-  ["by sendHeaders", async (request, status) => { await request.sendHeaders({}, status); await request.respond(status, "early"); }],
+  [
+    "by sendHeaders",
+    async (request, status) => {
+      await request.sendHeaders({}, status);
+      await request.respond(status, "early");
+    },
+  ],
 ];
 
 /** How much of the body a handler has read by then. */
@@ -123,7 +143,11 @@ describe.each(uploads)("a body by $framing", ({ head, body }) => {
     const options = { port: server.getPort(), host: "127.0.0.1", method: "POST", agent: false as const };
     for (let i = 0; i < 10; i++) {
       const sending = nodeRequest(options).on("error", () => {});
-      Readable.from((function* () { for (let at = 0; at < 8; at++) yield Buffer.alloc(MIB); })()).pipe(sending);
+      Readable.from(
+        (function* () {
+          for (let at = 0; at < 8; at++) yield Buffer.alloc(MIB);
+        })(),
+      ).pipe(sending);
       const [response] = (await once(sending, "response")) as [IncomingMessage];
       expect([response.statusCode, await text(response)]).toEqual([401, "who?"]);
       sending.destroy();
@@ -144,7 +168,10 @@ test("small requests in one packet keep their connection, whatever of them is re
     if (request.url.path === "/read") await request.readBody();
     await request.respond(401, request.url.path);
   }, streaming);
-  const client = await send(server, ["/read", "/unread", "/read", "/unread"].map((target) => post(target, "hello")).join(""));
+  const client = await send(
+    server,
+    ["/read", "/unread", "/read", "/unread"].map((target) => post(target, "hello")).join(""),
+  );
   const all = await client.read(4);
   expect(all.map((response) => String(response.body))).toEqual(["/read", "/unread", "/read", "/unread"]);
   expect(client.state).toBe("open");

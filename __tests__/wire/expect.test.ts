@@ -8,15 +8,18 @@ const app = shareParityApp();
 describe("Expect (9110 10.1.1)", () => {
   const expect100 = "Expect: 100-continue";
 
-  test.each(["POST", "PUT", "PATCH", "DELETE", "GET"])("%s with a body waits for the 100, then for the response", async (method) => {
-    const head = `${method} /e HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n${expect100}\r\n\r\n`;
-    const client = await RawClient.connect(app.server);
-    await client.send(head);
-    const [interim] = await client.readAny(1);
-    expect(interim).toMatchObject({ status: 100, reason: "Continue", headers: [] });
-    await client.send("hello");
-    expect(echoOf((await client.read(1)).at(-1)).bodyLen).toBe(5);
-  });
+  test.each(["POST", "PUT", "PATCH", "DELETE", "GET"])(
+    "%s with a body waits for the 100, then for the response",
+    async (method) => {
+      const head = `${method} /e HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n${expect100}\r\n\r\n`;
+      const client = await RawClient.connect(app.server);
+      await client.send(head);
+      const [interim] = await client.readAny(1);
+      expect(interim).toMatchObject({ status: 100, reason: "Continue", headers: [] });
+      await client.send("hello");
+      expect(echoOf((await client.read(1)).at(-1)).bodyLen).toBe(5);
+    },
+  );
 
   test.each([
     ["any letters", postLines("/e", ["Content-Length: 5", "Expect: 100-CONTINUE"], "hello")],
@@ -50,13 +53,22 @@ describe("Expect (9110 10.1.1)", () => {
     await expectExchange(small, { send, statuses: [100, 413], end: "gone", ran: [] });
   });
 
-  test.each(["something", "100", "100-continued", "200-ok", "100-continue, other", "other, 100-continue", '"100-continue"'])(
-    "%j: 417",
-    async (value) => {
-      await expectRefused(app, `PUT /e HTTP/1.1\r\nHost: h\r\nContent-Length: ${smuggled.length}\r\nExpect: ${value}\r\n\r\n${smuggled}`, 417);
-      await expectRefused(app, get("/e", `Expect: ${value}`) + smuggled, 417);
-    },
-  );
+  test.each([
+    "something",
+    "100",
+    "100-continued",
+    "200-ok",
+    "100-continue, other",
+    "other, 100-continue",
+    '"100-continue"',
+  ])("%j: 417", async (value) => {
+    await expectRefused(
+      app,
+      `PUT /e HTTP/1.1\r\nHost: h\r\nContent-Length: ${smuggled.length}\r\nExpect: ${value}\r\n\r\n${smuggled}`,
+      417,
+    );
+    await expectRefused(app, get("/e", `Expect: ${value}`) + smuggled, 417);
+  });
 
   test("the 100 of the second request comes behind the response to the first", async () => {
     const client = await RawClient.connect(app.server);

@@ -16,7 +16,11 @@ describe("a client that shuts its sending side gets its responses", () => {
     ["slow POST", postLines("/slow", ["Content-Length: 5"], "hello"), ["POST /slow"]],
     ["POST in two packets", [postLines("/p", ["Content-Length: 5"], "he"), "llo"], ["POST /p"]],
     ["chunked POST", postLines("/p", [chunked], "5\r\nhello\r\n0\r\n\r\n"), ["POST /p"]],
-    ["three pipelined", get("/1") + postLines("/2", ["Content-Length: 1"], "x") + get("/3"), ["GET /1", "POST /2", "GET /3"]],
+    [
+      "three pipelined",
+      get("/1") + postLines("/2", ["Content-Length: 1"], "x") + get("/3"),
+      ["GET /1", "POST /2", "GET /3"],
+    ],
     ["three pipelined and slow", get("/slow").repeat(3), ["GET /slow", "GET /slow", "GET /slow"]],
     ["an upgrade nobody takes up", get("/slow", "Connection: Upgrade", "Upgrade: websocket"), ["GET /slow"]],
   ];
@@ -43,7 +47,12 @@ describe("a client that shuts its sending side gets its responses", () => {
   test.each([
     ["nothing sent", "", [], []],
     ["half a request behind a whole one", `${get("/slow")}GET /half HTTP/1.1\r\nHo`, [200, 400], ["GET /slow"]],
-    ["half a body behind a whole one", get("/slow") + postLines("/half", ["Content-Length: 9"], "he"), [200, 400], ["GET /slow"]],
+    [
+      "half a body behind a whole one",
+      get("/slow") + postLines("/half", ["Content-Length: 9"], "he"),
+      [200, 400],
+      ["GET /slow"],
+    ],
   ] as const)("%s", async (_name, send, statuses, ran) => {
     await expectExchange(app, { send, half: true, statuses, end: "eof", ran });
   });

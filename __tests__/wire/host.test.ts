@@ -4,18 +4,51 @@ import { expectExchange, expectRefused, expectServed, smuggled } from "../helper
 const app = shareParityApp();
 
 describe("Host (9112 3.2)", () => {
-  const request = (...lines: readonly string[]): string => `GET /g HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
+  const request = (...lines: readonly string[]): string =>
+    `GET /g HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
 
   test.each([
-    "h", "h.example", "h:80", "h:", "127.0.0.1:8080", "[::1]", "[::1]:8080", "a_b.example", "a%20b", "xn--bcher-kva.example", "",
+    "h",
+    "h.example",
+    "h:80",
+    "h:",
+    "127.0.0.1:8080",
+    "[::1]",
+    "[::1]:8080",
+    "a_b.example",
+    "a%20b",
+    "xn--bcher-kva.example",
+    "",
   ])("%j is taken", async (host) => {
     const echo = await expectServed(app, request(`Host: ${host}`), "GET /g");
     expect(echo.headers).toEqual([["host", host]]);
   });
 
   test.each([
-    "a b", "a/b", "a\\b", "u@h", "h?x", "h#x", "h:port", "h:80:80", "h:-1", ":80:", "::1", "[::1", "[::1]x", "[]", "[h]", "<h>", '"h"',
-    "h^", "{h}", "h|", "http://h", "a%2", "a%zz", "caf\xe9",
+    "a b",
+    "a/b",
+    "a\\b",
+    "u@h",
+    "h?x",
+    "h#x",
+    "h:port",
+    "h:80:80",
+    "h:-1",
+    ":80:",
+    "::1",
+    "[::1",
+    "[::1]x",
+    "[]",
+    "[h]",
+    "<h>",
+    '"h"',
+    "h^",
+    "{h}",
+    "h|",
+    "http://h",
+    "a%2",
+    "a%zz",
+    "caf\xe9",
   ])("%j: 400", async (host) => {
     await expectRefused(app, request(`Host: ${host}`) + smuggled, 400);
   });

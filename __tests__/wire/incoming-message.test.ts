@@ -46,14 +46,17 @@ test("a listener that comes before this library finds Node's own object", async 
   expect(raw.headers).toBe(early);
 });
 
-test.each([true, false])("an Expect is seen by Node, and by a listener that comes before this library: %p", async (early) => {
-  const server = await startServer();
-  const seen: unknown[] = [];
-  if (early) server.node.prependListener("checkContinue", (raw) => seen.push(raw.headers.expect));
-  const raw = await sendOne(server, [...lines, "exPect: 100-Continue"]);
-  expect(raw.headers).toEqual({ ...fields, expect: "100-Continue" });
-  expect(seen).toEqual(early ? ["100-Continue"] : []);
-});
+test.each([true, false])(
+  "an Expect is seen by Node, and by a listener that comes before this library: %p",
+  async (early) => {
+    const server = await startServer();
+    const seen: unknown[] = [];
+    if (early) server.node.prependListener("checkContinue", (raw) => seen.push(raw.headers.expect));
+    const raw = await sendOne(server, [...lines, "exPect: 100-Continue"]);
+    expect(raw.headers).toEqual({ ...fields, expect: "100-Continue" });
+    expect(seen).toEqual(early ? ["100-Continue"] : []);
+  },
+);
 
 test("a tracer on Node's diagnostics channel finds Node's own object", async () => {
   const seen: IncomingHttpHeaders[] = [];

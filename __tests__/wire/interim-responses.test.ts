@@ -13,7 +13,10 @@ describe("interim responses (9110 15.2)", () => {
     const responses = await answered(server, async (request) => {
       await request.respond(100, "not sent");
       await request.respond(102, "not sent", { "Content-Length": "8" });
-      await request.respond(103, "not sent", [["Link", "</a.css>; rel=preload"], ["Link", "</b.js>; rel=preload"]]);
+      await request.respond(103, "not sent", [
+        ["Link", "</a.css>; rel=preload"],
+        ["Link", "</b.js>; rel=preload"],
+      ]);
       await request.respond(200, "final");
     });
     expect(responses.slice(0, 3).map(linesOf)).toEqual([

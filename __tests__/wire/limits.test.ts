@@ -1,7 +1,15 @@
 import { shareParityApp, startParityApp } from "../helpers/parity-app";
 import { RawClient } from "../helpers/raw-client";
 import { get, postLines } from "../helpers/servers";
-import { chunked, echoOf, expectErrorResponse, expectExchange, expectRefused, expectServed, smuggled } from "../helpers/wire-case";
+import {
+  chunked,
+  echoOf,
+  expectErrorResponse,
+  expectExchange,
+  expectRefused,
+  expectServed,
+  smuggled,
+} from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -23,7 +31,12 @@ describe("many header fields", () => {
     ["20,000", lines(20_000)],
   ])("%s: 431", async (_name, many) => {
     const large = await startParityApp(roomy);
-    const { responses } = await expectExchange(large, { send: get("/g", ...many) + smuggled, statuses: [431], end: "gone", ran: [] });
+    const { responses } = await expectExchange(large, {
+      send: get("/g", ...many) + smuggled,
+      statuses: [431],
+      end: "gone",
+      ran: [],
+    });
     expectErrorResponse(responses[0]);
   });
 
@@ -58,7 +71,13 @@ describe("maxBody", () => {
   const mebibyte = Buffer.alloc(1024 * 1024, "a");
 
   /** Sends as fast as it can and reads nothing until it is done. */
-  async function flood(client: RawClient, head: string, packet: Uint8Array, count: number, tail: string): Promise<void> {
+  async function flood(
+    client: RawClient,
+    head: string,
+    packet: Uint8Array,
+    count: number,
+    tail: string,
+  ): Promise<void> {
     client.socket.pause();
     await client.send(head);
     for (let i = 0; i < count; i++) await client.send(packet);
@@ -105,7 +124,10 @@ describe("maxBody", () => {
   });
 
   test("413 waits for the responses before it, and the request before it keeps its body", async () => {
-    const send = postLines("/slow", ["Content-Length: 5"], "hello") + postLines("/p", ["Content-Length: 8388609"], "hello") + smuggled;
+    const send =
+      postLines("/slow", ["Content-Length: 5"], "hello") +
+      postLines("/p", ["Content-Length: 8388609"], "hello") +
+      smuggled;
     await expectExchange(app, { send, statuses: [200, 413], end: "gone", ran: ["POST /slow"] });
   });
 });

@@ -19,7 +19,9 @@ afterEach(async () => {
   }
 });
 
-async function startBare(listener: (raw: IncomingMessage, response: ServerResponse) => unknown): Promise<Server & { getPort(): number }> {
+async function startBare(
+  listener: (raw: IncomingMessage, response: ServerResponse) => unknown,
+): Promise<Server & { getPort(): number }> {
   const server = createServer((raw, response) => void listener(raw, response));
   bare.push(server);
   await once(server.listen(0, "127.0.0.1"), "listening");
@@ -27,8 +29,44 @@ async function startBare(listener: (raw: IncomingMessage, response: ServerRespon
 }
 
 // Not `readableFlowing` and `readableLength`: how far a body was read is the reader's own.
-const messageFields = ["aborted", "complete", "destroyed", "closed", "errored", "readable", "readableEnded", "readableAborted", "readableEncoding", "method", "url", "httpVersion", "headers", "headersDistinct", "rawHeaders", "trailers", "rawTrailers", "statusCode"] as const;
-const responseFields = ["headersSent", "finished", "writable", "writableEnded", "writableFinished", "writableLength", "writableNeedDrain", "writableCorked", "destroyed", "closed", "errored", "statusCode", "sendDate", "shouldKeepAlive", "chunkedEncoding", "strictContentLength"] as const;
+const messageFields = [
+  "aborted",
+  "complete",
+  "destroyed",
+  "closed",
+  "errored",
+  "readable",
+  "readableEnded",
+  "readableAborted",
+  "readableEncoding",
+  "method",
+  "url",
+  "httpVersion",
+  "headers",
+  "headersDistinct",
+  "rawHeaders",
+  "trailers",
+  "rawTrailers",
+  "statusCode",
+] as const;
+const responseFields = [
+  "headersSent",
+  "finished",
+  "writable",
+  "writableEnded",
+  "writableFinished",
+  "writableLength",
+  "writableNeedDrain",
+  "writableCorked",
+  "destroyed",
+  "closed",
+  "errored",
+  "statusCode",
+  "sendDate",
+  "shouldKeepAlive",
+  "chunkedEncoding",
+  "strictContentLength",
+] as const;
 const messageEvents = ["end", "close", "aborted", "error"];
 const responseEvents = ["finish", "close", "error"];
 
@@ -53,7 +91,8 @@ class Observed {
     const response = this.#response as unknown as Record<string, unknown>;
     for (const name of messageFields) fields[`message ${name}`] = raw[name];
     for (const name of responseFields) fields[`response ${name}`] = response[name];
-    for (const name of ["socket", "connection", "req"]) fields[`response ${name}`] = response[name] === null ? null : typeof response[name];
+    for (const name of ["socket", "connection", "req"])
+      fields[`response ${name}`] = response[name] === null ? null : typeof response[name];
     return fields;
   }
 }
@@ -75,7 +114,9 @@ const rows: Readonly<Record<string, Row>> = {
   "a GET of HTTP/1.0": { bytes: "GET /a HTTP/1.0\r\n\r\n" },
   "a HEAD": { bytes: "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n", method: "HEAD" },
   "a POST whose body is not read": { bytes: post("/a", "body") },
-  "a POST in chunks, with a trailer": { bytes: "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-T: 1\r\n\r\n" },
+  "a POST in chunks, with a trailer": {
+    bytes: "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-T: 1\r\n\r\n",
+  },
   "a POST whose body is read": {
     bytes: post("/a", "body"),
     async answer(request) {
@@ -103,10 +144,20 @@ const rows: Readonly<Record<string, Row>> = {
     answer: (request) => new Promise<void>((resolve) => request.raw.on("close", resolve)),
     bare: () => undefined,
   },
-  "a client that leaves in its body": { bytes: post("/a", "bo", 4), leaves: true, answer: () => undefined, bare: () => undefined },
+  "a client that leaves in its body": {
+    bytes: post("/a", "bo", 4),
+    leaves: true,
+    answer: () => undefined,
+    bare: () => undefined,
+  },
 };
 
-async function observe(server: { getPort(): number }, node: Server, row: Row, listens: boolean): Promise<Record<string, unknown>> {
+async function observe(
+  server: { getPort(): number },
+  node: Server,
+  row: Row,
+  listens: boolean,
+): Promise<Record<string, unknown>> {
   let observed: Observed | undefined;
   const arrived = new Promise<void>((resolve) => {
     // No listener of its own, which the library would take for somebody who answers.
@@ -130,13 +181,19 @@ async function observe(server: { getPort(): number }, node: Server, row: Row, li
 }
 
 describe.each([true, false])("with a listener for the message's events: %p", (listens) => {
-  test.each(Object.entries(rows))("%s: message and response have the fields and events of node:http", async (_name, row) => {
-    const handler = row.answer ?? ((request: Request) => request.respond(200, "x"));
-    const other = await startBare(row.bare ?? ((_raw, response) => response.writeHead(200, lengthOne).end("x")));
-    const server = await startServing(handler);
-    const [ours, theirs] = [await observe(server, server.node, row, listens), await observe(other, other, row, listens)];
-    expect(ours).toEqual(theirs);
-  });
+  test.each(Object.entries(rows))(
+    "%s: message and response have the fields and events of node:http",
+    async (_name, row) => {
+      const handler = row.answer ?? ((request: Request) => request.respond(200, "x"));
+      const other = await startBare(row.bare ?? ((_raw, response) => response.writeHead(200, lengthOne).end("x")));
+      const server = await startServing(handler);
+      const [ours, theirs] = [
+        await observe(server, server.node, row, listens),
+        await observe(other, other, row, listens),
+      ];
+      expect(ours).toEqual(theirs);
+    },
+  );
 });
 
 const ways: Readonly<Record<string, (raw: IncomingMessage) => Promise<string>>> = {
@@ -146,21 +203,24 @@ const ways: Readonly<Record<string, (raw: IncomingMessage) => Promise<string>>> 
     return all;
   },
   "stream/consumers": (raw) => text(raw),
-  "buffer": async (raw) => (await buffer(raw)).toString(),
-  "toArray": async (raw) => Buffer.concat((await raw.toArray()) as Buffer[]).toString(),
+  buffer: async (raw) => (await buffer(raw)).toString(),
+  toArray: async (raw) => Buffer.concat((await raw.toArray()) as Buffer[]).toString(),
   "a web stream": (raw) => new Response(Readable.toWeb(raw) as ReadableStream).text(),
-  "map": async (raw) => ((await raw.map(String).toArray()) as string[]).join(""),
+  map: async (raw) => ((await raw.map(String).toArray()) as string[]).join(""),
   "on data": (raw) =>
     new Promise((resolve) => {
       let all = "";
       raw.on("data", (chunk) => (all += String(chunk))).on("end", () => resolve(all));
     }),
-  "setEncoding": (raw) =>
+  setEncoding: (raw) =>
     new Promise((resolve) => {
       let all = "";
-      raw.setEncoding("utf8").on("data", (chunk: string) => (all += chunk)).on("end", () => resolve(all));
+      raw
+        .setEncoding("utf8")
+        .on("data", (chunk: string) => (all += chunk))
+        .on("end", () => resolve(all));
     }),
-  "read": (raw) =>
+  read: (raw) =>
     new Promise((resolve) => {
       let all = "";
       raw.on("readable", () => {
@@ -168,7 +228,7 @@ const ways: Readonly<Record<string, (raw: IncomingMessage) => Promise<string>>> 
       });
       raw.on("end", () => resolve(all));
     }),
-  async "pipeline"(raw) {
+  async pipeline(raw) {
     const parts: string[] = [];
     await pipeline(raw, async function (source: AsyncIterable<Buffer>) {
       for await (const chunk of source) parts.push(String(chunk));
@@ -179,7 +239,13 @@ const ways: Readonly<Record<string, (raw: IncomingMessage) => Promise<string>>> 
     raw.pause();
     await new Promise((resolve) => setImmediate(resolve));
     const parts: string[] = [];
-    const to = new Duplex({ read() {}, write(chunk, _encoding, done) { parts.push(String(chunk)); done(); } });
+    const to = new Duplex({
+      read() {},
+      write(chunk, _encoding, done) {
+        parts.push(String(chunk));
+        done();
+      },
+    });
     await once(raw.pipe(to), "finish");
     return parts.join("");
   },
@@ -188,7 +254,7 @@ const ways: Readonly<Record<string, (raw: IncomingMessage) => Promise<string>>> 
     Object.setPrototypeOf(raw, Object.create(IncomingMessage.prototype) as object);
     return ways["for await"]!(raw);
   },
-  async "late"(raw) {
+  async late(raw) {
     await new Promise((resolve) => setTimeout(resolve, 5));
     return text(raw);
   },
@@ -201,8 +267,15 @@ describe("the body of request.raw, in a handler", () => {
     ["an empty one in chunks", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ""],
     ["many packets", post("/", "0123456789".repeat(30_000)), "0123456789".repeat(30_000)],
   ];
-  const modes: ReadonlyArray<[mode: string, options: AsyncHttpServerOptions]> = [["gathered", {}], ["streamed", { stream: true }]];
-  const all = modes.flatMap(([mode, options]) => bodies.flatMap(([name, bytes, body]) => Object.keys(ways).map((way) => ({ mode, options, name, bytes, body, way }))));
+  const modes: ReadonlyArray<[mode: string, options: AsyncHttpServerOptions]> = [
+    ["gathered", {}],
+    ["streamed", { stream: true }],
+  ];
+  const all = modes.flatMap(([mode, options]) =>
+    bodies.flatMap(([name, bytes, body]) =>
+      Object.keys(ways).map((way) => ({ mode, options, name, bytes, body, way })),
+    ),
+  );
 
   test.each(all)("$way, $name, $mode", async ({ options, bytes, body, way }) => {
     const server = await startServing(async (request) => {
@@ -255,16 +328,40 @@ function duplexPair(): [Duplex, Duplex] {
 describe('emit("connection", duplex)', () => {
   const handlers: ReadonlyArray<[name: string, handler: (request: Request) => unknown, body: RegExp]> = [
     ["text", (request) => request.respond(200, `${request.hostname}|${request.body}`), /\r\n\r\n\|body$/],
-    ["a source", (request) => request.respond(200, pieces("a", "b")), /\r\n\r\n(?:1\r\na\r\n1\r\nb|2\r\nab)\r\n0\r\n\r\n$/],
-    ["sendHeaders", async (request) => { await request.sendHeaders({ "content-length": "1" }); await request.respond(200, "x"); }, /\r\n\r\nx$/],
-    ["a handler that fails", () => { throw new Error("in the handler"); }, /500 Internal Server Error$/],
+    [
+      "a source",
+      (request) => request.respond(200, pieces("a", "b")),
+      /\r\n\r\n(?:1\r\na\r\n1\r\nb|2\r\nab)\r\n0\r\n\r\n$/,
+    ],
+    [
+      "sendHeaders",
+      async (request) => {
+        await request.sendHeaders({ "content-length": "1" });
+        await request.respond(200, "x");
+      },
+      /\r\n\r\nx$/,
+    ],
+    [
+      "a handler that fails",
+      () => {
+        throw new Error("in the handler");
+      },
+      /500 Internal Server Error$/,
+    ],
     ["the signal", (request) => request.respond(200, String(request.signal.aborted)), /false$/],
   ];
-  const servers: ReadonlyArray<[name: string, make: (handler: (request: Request) => unknown, options: AsyncHttpServerOptions) => Promise<AsyncHttpServer>]> = [
+  const servers: ReadonlyArray<
+    [
+      name: string,
+      make: (handler: (request: Request) => unknown, options: AsyncHttpServerOptions) => Promise<AsyncHttpServer>,
+    ]
+  > = [
     ["newAsyncHttpServer", async (handler, options) => startServing(handler, options)],
     ["startTestServer", async (handler, options) => startTestServer(handler, options)],
   ];
-  const all = servers.flatMap(([name, make]) => handlers.map(([what, handler, body]) => ({ name, make, what, handler, body })));
+  const all = servers.flatMap(([name, make]) =>
+    handlers.map(([what, handler, body]) => ({ name, make, what, handler, body })),
+  );
 
   test.each(all)("$name, $what", async ({ make, handler, body }) => {
     const server = await make(handler, { onError: () => undefined });
@@ -331,7 +428,10 @@ describe("server.node", () => {
 
   test("has the properties and methods of a bare one", async () => {
     const [ours, theirs] = [newAsyncHttpServer().node, createServer()];
-    const names = (object: object): string[] => Object.getOwnPropertyNames(object).filter((name) => !name.startsWith("_")).sort();
+    const names = (object: object): string[] =>
+      Object.getOwnPropertyNames(object)
+        .filter((name) => !name.startsWith("_"))
+        .sort();
     expect(names(ours)).toEqual(names(theirs));
     expect(Object.getPrototypeOf(ours)).toBe(Object.getPrototypeOf(theirs));
   });

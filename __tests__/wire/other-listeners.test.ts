@@ -34,7 +34,10 @@ async function receive(client: RawClient, last: string): Promise<string> {
   return received;
 }
 
-const modes: ReadonlyArray<[mode: string, options: AsyncHttpServerOptions]> = [["gathered", {}], ["streamed", { stream: true }]];
+const modes: ReadonlyArray<[mode: string, options: AsyncHttpServerOptions]> = [
+  ["gathered", {}],
+  ["streamed", { stream: true }],
+];
 
 describe.each(modes)("%s: a listener for upgrades", (_mode, options) => {
   test.each([
@@ -105,20 +108,25 @@ const listeners: Readonly<Record<string, { answers: boolean; listen: RequestList
 };
 
 const sent: Readonly<Record<string, string>> = {
-  "GETs": get("/a"),
-  "bodies": post("/a", "body"),
-  "chunks": "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+  GETs: get("/a"),
+  bodies: post("/a", "body"),
+  chunks: "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
   "large bodies": post("/a", "x".repeat(300_000)),
   "upgrade requests": upgrade,
 };
 
-const order: ReadonlyArray<[name: string, add: "on" | "prependListener"]> = [["behind the library", "on"], ["before the library", "prependListener"]];
+const order: ReadonlyArray<[name: string, add: "on" | "prependListener"]> = [
+  ["behind the library", "on"],
+  ["before the library", "prependListener"],
+];
 
 describe.each(modes)("%s: a second listener for requests", (mode, options) => {
   describe.each(order)("%s", (_where, add) => {
     // A streamed body that the handler leaves unread ends the connection, whoever listens.
     const played = Object.entries(listeners).filter(([, { answers }]) => answers || mode === "gathered");
-    const all = played.flatMap(([does, listener]) => Object.entries(sent).map(([what, bytes]) => ({ does, listener, what, bytes })));
+    const all = played.flatMap(([does, listener]) =>
+      Object.entries(sent).map(([what, bytes]) => ({ does, listener, what, bytes })),
+    );
 
     test.each(all)("that $does: five $what on one connection", async ({ listener, what, bytes }) => {
       const server = await startServer(options);
@@ -139,7 +147,11 @@ describe.each(modes)("%s: a second listener for requests", (mode, options) => {
 });
 
 describe("a second listener for requests, beside a handler", () => {
-  async function both(handler: (request: Request) => unknown, listen: RequestListener, bytes = get("/a")): Promise<{ texts: string[]; errors: unknown[]; server: AsyncHttpServer }> {
+  async function both(
+    handler: (request: Request) => unknown,
+    listen: RequestListener,
+    bytes = get("/a"),
+  ): Promise<{ texts: string[]; errors: unknown[]; server: AsyncHttpServer }> {
     const errors: unknown[] = [];
     const server = await startServer({ onError: (error) => errors.push(error) });
     server.node.on("request", listen);
@@ -163,29 +175,41 @@ describe("a second listener for requests, beside a handler", () => {
     );
     expect(texts).toEqual(["theirs", "theirs", "theirs"]);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(errors).toMatchObject([{ code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }]);
+    expect(errors).toMatchObject([
+      { code: "ERR_ALREADY_ANSWERED" },
+      { code: "ERR_ALREADY_ANSWERED" },
+      { code: "ERR_ALREADY_ANSWERED" },
+    ]);
   });
 
   test("a listener that answers while a source is waited for wins", async () => {
     const { texts, errors } = await both(
       (request) =>
-        request.respond(200, (async function* () {
-          await new Promise((resolve) => setTimeout(resolve, 5));
-          yield "ours";
-        })()),
+        request.respond(
+          200,
+          (async function* () {
+            await new Promise((resolve) => setTimeout(resolve, 5));
+            yield "ours";
+          })(),
+        ),
       (_raw, response) => response.end("theirs"),
     );
     expect(texts).toEqual(["theirs", "theirs", "theirs"]);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(errors).toMatchObject([{ code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }, { code: "ERR_ALREADY_ANSWERED" }]);
+    expect(errors).toMatchObject([
+      { code: "ERR_ALREADY_ANSWERED" },
+      { code: "ERR_ALREADY_ANSWERED" },
+      { code: "ERR_ALREADY_ANSWERED" },
+    ]);
   });
 
   test("a listener that waits finds the response sent", async () => {
     const { texts, errors } = await both(
       (request) => request.respond(200, "ours"),
-      (_raw, response) => void setImmediate(() => {
-        if (!response.headersSent) response.end("theirs");
-      }),
+      (_raw, response) =>
+        void setImmediate(() => {
+          if (!response.headersSent) response.end("theirs");
+        }),
     );
     expect([texts, errors]).toEqual([["ours", "ours", "ours"], []]);
   });
@@ -197,7 +221,10 @@ describe("a listener for requests that are not the library's", () => {
     server.node.on("request", (raw, response) => void text(raw).then((body) => response.end(String(body.length))));
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     for (let i = 0; i < 3; i++) {
-      const { text: answer } = await requestOf({ port: server.getPort(), method: "POST", agent }, "x".repeat(1_000_000));
+      const { text: answer } = await requestOf(
+        { port: server.getPort(), method: "POST", agent },
+        "x".repeat(1_000_000),
+      );
       expect(answer).toBe("1000000");
     }
     agent.destroy();
@@ -250,7 +277,10 @@ describe("a listener for requests that are not the library's", () => {
 describe("a listener for clientError", () => {
   test("of Node's documentation answers alone", async () => {
     const server = await startServer();
-    server.node.on("clientError", (_error, socket) => void socket.end("HTTP/1.1 400 Theirs\r\nContent-Length: 0\r\n\r\n"));
+    server.node.on(
+      "clientError",
+      (_error, socket) => void socket.end("HTTP/1.1 400 Theirs\r\nContent-Length: 0\r\n\r\n"),
+    );
     const client = await RawClient.connect(server);
     await client.send("no request\r\n\r\n");
     expect((await client.end()).map(({ reason }) => reason)).toEqual(["Theirs"]);

@@ -34,7 +34,10 @@ describe("chunk extensions (RFC 9112 7.1.1)", () => {
     expect(await statusesOf(extended(extension), 1)).toEqual([status]);
   });
 
-  test.each([[16_384, 200], [16_385, 413]])("of %i bytes: %i", async (length, status) => {
+  test.each([
+    [16_384, 200],
+    [16_385, 413],
+  ])("of %i bytes: %i", async (length, status) => {
     expect(await statusesOf(extended(`;${"a".repeat(length)}`), 1)).toEqual([status]);
   });
 

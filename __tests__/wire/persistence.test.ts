@@ -16,8 +16,22 @@ const good = get("/good");
 
 describe("Connection is a list of tokens (9110 7.6.1)", () => {
   test.each([
-    ["close"], ["Close"], ["CLOSE"], ["\tclose"], ["close\t"], [" \t close \t "], ["keep-alive, close"], ["close, keep-alive"], ["TE,\tclose"],
-    ["TE\t,close"], ["x,y , close ,z"], [",close"], ["close,"], ["keep-alive", "close"], ["close", "keep-alive"], ["TE", "X", "Close"],
+    ["close"],
+    ["Close"],
+    ["CLOSE"],
+    ["\tclose"],
+    ["close\t"],
+    [" \t close \t "],
+    ["keep-alive, close"],
+    ["close, keep-alive"],
+    ["TE,\tclose"],
+    ["TE\t,close"],
+    ["x,y , close ,z"],
+    [",close"],
+    ["close,"],
+    ["keep-alive", "close"],
+    ["close", "keep-alive"],
+    ["TE", "X", "Close"],
   ])("%j %j closes", async (...values) => {
     const send = get("/g", ...values.map((value) => `Connection:${value}`), "X: 1") + smuggled;
     const { responses } = await expectExchange(app, { send, statuses: [200], end: "gone", ran: ["GET /g"] });
@@ -31,24 +45,30 @@ describe("Connection is a list of tokens (9110 7.6.1)", () => {
     },
   );
 
-  test.each(["keep-alive", "Keep-Alive", "TE, keep-alive", " keep-alive "])("%j keeps HTTP/1.0 open, and says so", async (value) => {
-    const send = `GET /g HTTP/1.0\r\nConnection:${value}\r\n\r\n`;
-    const { responses } = await expectExchange(app, { send, statuses: [200], end: "open", ran: ["GET /g"] });
-    expect(headerValues(responses[0]!, "connection").join().toLowerCase()).toBe("keep-alive");
-  });
-
-  test.each(["close", "keep-alive, close", "close, keep-alive", "keep-alive-x", "TE", ""])("%j closes HTTP/1.0", async (value) => {
-    const send = `GET /g HTTP/1.0\r\nConnection: ${value}\r\n\r\n`;
-    await expectExchange(app, { send, statuses: [200], end: "eof", ran: ["GET /g"] });
-  });
-
-  test.each([["in one line", ["keep-alive, close"]], ["in two lines", ["keep-alive", "close"]]])(
-    "close %s on the second of three",
-    async (_name, values) => {
-      const send = get("/1") + get("/2", ...values.map((value) => `Connection: ${value}`)) + get("/3");
-      await expectExchange(app, { send, statuses: [200, 200], end: "gone", ran: ["GET /1", "GET /2"] });
+  test.each(["keep-alive", "Keep-Alive", "TE, keep-alive", " keep-alive "])(
+    "%j keeps HTTP/1.0 open, and says so",
+    async (value) => {
+      const send = `GET /g HTTP/1.0\r\nConnection:${value}\r\n\r\n`;
+      const { responses } = await expectExchange(app, { send, statuses: [200], end: "open", ran: ["GET /g"] });
+      expect(headerValues(responses[0]!, "connection").join().toLowerCase()).toBe("keep-alive");
     },
   );
+
+  test.each(["close", "keep-alive, close", "close, keep-alive", "keep-alive-x", "TE", ""])(
+    "%j closes HTTP/1.0",
+    async (value) => {
+      const send = `GET /g HTTP/1.0\r\nConnection: ${value}\r\n\r\n`;
+      await expectExchange(app, { send, statuses: [200], end: "eof", ran: ["GET /g"] });
+    },
+  );
+
+  test.each([
+    ["in one line", ["keep-alive, close"]],
+    ["in two lines", ["keep-alive", "close"]],
+  ])("close %s on the second of three", async (_name, values) => {
+    const send = get("/1") + get("/2", ...values.map((value) => `Connection: ${value}`)) + get("/3");
+    await expectExchange(app, { send, statuses: [200, 200], end: "gone", ran: ["GET /1", "GET /2"] });
+  });
 });
 
 describe("the caller's Connection and Date", () => {
@@ -68,12 +88,15 @@ describe("the caller's Connection and Date", () => {
     expect(headerValues(response!, "connection").join().toLowerCase()).toMatch(/(^|[ ,])close$/);
   });
 
-  test.each(["close", "Close", "CLOSE", "x-token, close", "close , x-token"])("%j ends the connection", async (value) => {
-    const client = await RawClient.connect(server);
-    await client.send(good + good);
-    await (await server.acceptRequest()).respond(200, "last", { Connection: value });
-    expect((await client.end()).map((response) => response.body.toString())).toEqual(["last"]);
-  });
+  test.each(["close", "Close", "CLOSE", "x-token, close", "close , x-token"])(
+    "%j ends the connection",
+    async (value) => {
+      const client = await RawClient.connect(server);
+      await client.send(good + good);
+      await (await server.acceptRequest()).respond(200, "last", { Connection: value });
+      expect((await client.end()).map((response) => response.body.toString())).toEqual(["last"]);
+    },
+  );
 
   test.each(["keep-alive", "x-token", "closed"])("%j keeps it", async (value) => {
     const [response] = await answered(server, (request) => request.respond(200, "x", { Connection: value }));
@@ -93,7 +116,11 @@ describe("bytes behind the last request", () => {
     ["a GET with Connection: close", get("/g", "Connection: close"), "GET /g"],
     ["a slow GET with Connection: close", get("/slow", "Connection: close"), "GET /slow"],
     ["a POST with Connection: close", postLines("/p", ["Content-Length: 5", "Connection: close"], "hello"), "POST /p"],
-    ["a chunked POST with Connection: close", postLines("/p", [chunked, "Connection: close"], "1\r\na\r\n0\r\n\r\n"), "POST /p"],
+    [
+      "a chunked POST with Connection: close",
+      postLines("/p", [chunked, "Connection: close"], "1\r\na\r\n0\r\n\r\n"),
+      "POST /p",
+    ],
     ["an HTTP/1.0 request", "GET /g HTTP/1.0\r\n\r\n", "GET /g"],
     ["an HTTP/1.0 POST", "POST /p HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", "POST /p"],
     ["a GET which the handler answers with close", get("/close"), "GET /close"],
@@ -105,10 +132,17 @@ describe("bytes behind the last request", () => {
     ["an invalid head", "BREW / HTTP/1.1\r\n\r\n"],
     ["64 KiB of zeros", "\0".repeat(65_536)],
   ];
-  const rows = ends.flatMap(([end, request, ran]) => tails.map(([tail, bytes]) => ({ end, request, ran, tail, bytes })));
+  const rows = ends.flatMap(([end, request, ran]) =>
+    tails.map(([tail, bytes]) => ({ end, request, ran, tail, bytes })),
+  );
 
   test.each(rows)("9112 9.6: $tail behind $end is ignored", async ({ request, bytes, ran }) => {
-    const { responses } = await expectExchange(app, { send: request + bytes, statuses: [200], end: "gone", ran: [ran] });
+    const { responses } = await expectExchange(app, {
+      send: request + bytes,
+      statuses: [200],
+      end: "gone",
+      ran: [ran],
+    });
     expect(headerValues(responses[0]!, "connection")).toEqual(["close"]);
   });
 
@@ -122,7 +156,12 @@ describe("bytes behind the last request", () => {
     ["more body than announced", "there"],
   ])("%s behind a body whose connection stays open: the good response, then 400", async (_name, bytes) => {
     const send = postLines("/p", ["Content-Length: 5"], "hello") + bytes + "\r\n\r\n";
-    const { responses } = await expectExchange(app, { send, statuses: [200, [400, 501]], end: "eof", ran: ["POST /p"] });
+    const { responses } = await expectExchange(app, {
+      send,
+      statuses: [200, [400, 501]],
+      end: "eof",
+      ran: ["POST /p"],
+    });
     expect(echoOf(responses[0]).bodyLen).toBe(5);
   });
 

@@ -1,7 +1,16 @@
 import { parityRoutes, shareParityApp, startParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import { deferred, get, postLines } from "../helpers/servers";
-import { chunked, expectBareErrorResponse, expectErrorResponse, expectExchange, expectRefused, roundTrip, smuggled, type Status } from "../helpers/wire-case";
+import {
+  chunked,
+  expectBareErrorResponse,
+  expectErrorResponse,
+  expectExchange,
+  expectRefused,
+  roundTrip,
+  smuggled,
+  type Status,
+} from "../helpers/wire-case";
 
 const app = shareParityApp();
 
@@ -24,8 +33,13 @@ describe("an error response waits for its turn (9112 9.3.2)", () => {
     ["invalid chunk", postLines("/bad", [chunked], "x\r\n"), 400],
     ["invalid second chunk", postLines("/bad", [chunked], "1\r\na\r\n-1\r\n"), 400],
   ];
-  const behind = [["at once", false], ["in a packet of its own", true]] as const;
-  const rows = bad.flatMap(([name, bytes, status]) => behind.map(([when, apart]) => ({ name, bytes, status, when, apart })));
+  const behind = [
+    ["at once", false],
+    ["in a packet of its own", true],
+  ] as const;
+  const rows = bad.flatMap(([name, bytes, status]) =>
+    behind.map(([when, apart]) => ({ name, bytes, status, when, apart })),
+  );
 
   test.each(rows)("$name, $when, behind a slow request", async ({ bytes, status, apart }) => {
     const send = apart ? [get("/slow"), bytes + smuggled] : get("/slow") + bytes + smuggled;
@@ -38,7 +52,8 @@ describe("an error response waits for its turn (9112 9.3.2)", () => {
   });
 
   test("behind three requests of which the first is slow", async () => {
-    const send = get("/slow") + get("/noheaders") + postLines("/p", ["Content-Length: 2"], "hi") + "BREW /bad HTTP/1.1\r\n\r\n";
+    const send =
+      get("/slow") + get("/noheaders") + postLines("/p", ["Content-Length: 2"], "hi") + "BREW /bad HTTP/1.1\r\n\r\n";
     const { responses } = await expectExchange(app, {
       send,
       statuses: [200, 200, 200, 501],

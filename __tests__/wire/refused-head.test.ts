@@ -23,14 +23,24 @@ describe("methodOfRefused", () => {
     ["one empty line first", "\r\nHEAD / HTTP/2^.0\r\n", undefined, undefined],
     ["behind a whole request", "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nPUT / HTTP/2^.0\r\n", "PUT", "PUT"],
     ["HEAD behind a whole request", "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nHEAD / HTTP/2^.0\r\n", undefined, undefined],
-    ["HEAD behind a body", "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbodyHEAD / HTTP/2^.0\r\n", undefined, undefined],
+    [
+      "HEAD behind a body",
+      "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbodyHEAD / HTTP/2^.0\r\n",
+      undefined,
+      undefined,
+    ],
     [
       "HEAD behind a body that looks like a request line",
       "POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\nGET / HTTP/1.1\r\nHEAD / HTTP/1.1\r\nHost: a\r\nBad ^Name: x",
       undefined,
       undefined,
     ],
-    ["HEAD with the end of its head", "GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n^", undefined, undefined],
+    [
+      "HEAD with the end of its head",
+      "GET / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n^",
+      undefined,
+      undefined,
+    ],
     ["POST with the end of its head", "POST / HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n^", "POST", undefined],
     ["a bare line feed", "HEAD / HTTP/1.1\n^Host: a\r\n\r\n", undefined, undefined],
     ["a tab behind HEAD", "HEAD^\t/ HTTP/1.1\r\n\r\n", undefined, undefined],
@@ -62,7 +72,9 @@ describe("414 or 431 (RFC 9112 3)", () => {
   });
 
   test("the limit is 8 KiB unless that of the whole head was raised", () => {
-    expect([0, 4_096, 16_384, 16_385, 65_536].map((size) => limitsOf(1, size).requestLine)).toEqual([8_192, 8_192, 8_192, 16_385, 65_536]);
+    expect([0, 4_096, 16_384, 16_385, 65_536].map((size) => limitsOf(1, size).requestLine)).toEqual([
+      8_192, 8_192, 8_192, 16_385, 65_536,
+    ]);
   });
 
   test.each<[maxHeaderSize: number | undefined, bytes: number, status: number]>([

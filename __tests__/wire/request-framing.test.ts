@@ -14,7 +14,11 @@ describe("Transfer-Encoding (9112 6.1, 6.3)", () => {
   });
 
   test.each(["PUT", "PATCH", "DELETE", "GET", "OPTIONS", "PROPFIND"])("chunked is taken with %s", async (method) => {
-    const echo = await expectServed(app, `${method} /c HTTP/1.1\r\nHost: h\r\n${chunked}\r\n\r\n${body}`, `${method} /c`);
+    const echo = await expectServed(
+      app,
+      `${method} /c HTTP/1.1\r\nHost: h\r\n${chunked}\r\n\r\n${body}`,
+      `${method} /c`,
+    );
     expect(echo.bodyLen).toBe(5);
   });
 
@@ -41,10 +45,16 @@ describe("Transfer-Encoding (9112 6.1, 6.3)", () => {
     [["Transfer-Encoding: ,"], [400, 501]],
     [["Transfer-Encoding:", "Content-Length: 5"], [400]],
     [["Content-Length: 5", "Transfer-Encoding:"], [400]],
-    [["Content-Length: 5", "Transfer-Encoding: identity"], [400, 501]],
+    [
+      ["Content-Length: 5", "Transfer-Encoding: identity"],
+      [400, 501],
+    ],
     [["Content-Length: 5", "Transfer-Encoding: chunked"], [400]],
     [["Transfer-Encoding: chunked", "Content-Length: 5"], [400]],
-    [["Transfer-Encoding: gzip, chunked", "Content-Length: 5"], [400, 501]],
+    [
+      ["Transfer-Encoding: gzip, chunked", "Content-Length: 5"],
+      [400, 501],
+    ],
     [["Transfer-Encoding : chunked"], [400]],
     [["Transfer-Encoding\t: chunked"], [400]],
     [["Transfer-Encoding: \x0bchunked"], [400]],
@@ -53,11 +63,19 @@ describe("Transfer-Encoding (9112 6.1, 6.3)", () => {
 
   test.each(refused)("%j: %j", async (lines, statuses) => {
     await expectRefused(app, postLines("/c", lines, body + smuggled), ...statuses);
-    await expectRefused(app, `GET /c HTTP/1.1\r\nHost: h\r\n${lines.join("\r\n")}\r\n\r\n${body}${smuggled}`, ...statuses);
+    await expectRefused(
+      app,
+      `GET /c HTTP/1.1\r\nHost: h\r\n${lines.join("\r\n")}\r\n\r\n${body}${smuggled}`,
+      ...statuses,
+    );
   });
 
   test.each(["chunked", "gzip, chunked", "identity"])("%s in HTTP/1.0 is faulty framing: 400", async (coding) => {
-    await expectRefused(app, `POST /c HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: ${coding}\r\n\r\n${body}${smuggled}`, 400);
+    await expectRefused(
+      app,
+      `POST /c HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: ${coding}\r\n\r\n${body}${smuggled}`,
+      400,
+    );
   });
 });
 
@@ -77,14 +95,31 @@ describe("chunks (9112 7.1)", () => {
     const echo = await expectServed(app, framed(body), "POST /c");
     expect(Buffer.from(echo.bodyHex, "hex").toString()).toBe("hello");
     // 9110 6.5.1: a trailer field is no header field.
-    expect([...echo.headers].sort()).toEqual([["host", "h"], ["transfer-encoding", "chunked"]]);
+    expect([...echo.headers].sort()).toEqual([
+      ["host", "h"],
+      ["transfer-encoding", "chunked"],
+    ]);
   });
 
   test.each([
-    "x\r\n", "-5\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "5\rhello\r\n0\r\n\r\n",
-    "5\r\nhello0\r\n\r\n", "5\r\nhello\n0\r\n\r\n", "5\r\nhell\r\n0\r\n\r\n", "\r\nhello\r\n0\r\n\r\n", " 5\r\nhello\r\n0\r\n\r\n", "5 \r\nhello\r\n0\r\n\r\n",
-    "5\t\r\nhello\r\n0\r\n\r\n", "5_0\r\nhello\r\n0\r\n\r\n", "5.0\r\nhello\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n",
-    "5\r\nhello\r\n0\r\nX : v\r\n\r\n", "10000000000000000\r\nhello\r\n0\r\n\r\n",
+    "x\r\n",
+    "-5\r\nhello\r\n0\r\n\r\n",
+    "+5\r\nhello\r\n0\r\n\r\n",
+    "0x5\r\nhello\r\n0\r\n\r\n",
+    "5\nhello\r\n0\r\n\r\n",
+    "5\rhello\r\n0\r\n\r\n",
+    "5\r\nhello0\r\n\r\n",
+    "5\r\nhello\n0\r\n\r\n",
+    "5\r\nhell\r\n0\r\n\r\n",
+    "\r\nhello\r\n0\r\n\r\n",
+    " 5\r\nhello\r\n0\r\n\r\n",
+    "5 \r\nhello\r\n0\r\n\r\n",
+    "5\t\r\nhello\r\n0\r\n\r\n",
+    "5_0\r\nhello\r\n0\r\n\r\n",
+    "5.0\r\nhello\r\n0\r\n\r\n",
+    "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n",
+    "5\r\nhello\r\n0\r\nX : v\r\n\r\n",
+    "10000000000000000\r\nhello\r\n0\r\n\r\n",
   ])("%j: 400", async (body) => {
     await expectRefused(app, framed(body + smuggled), 400);
   });

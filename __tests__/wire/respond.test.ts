@@ -4,7 +4,20 @@ import { ReadableStream } from "node:stream/web";
 import { runInNewContext } from "node:vm";
 import { Http200, newHttpHeaders, type Content, type HeadersInit, type Request } from "../../lib/index";
 import { headerValues, type RawClient, type RawResponse } from "../helpers/raw-client";
-import { ask, connectRaw, deferred, get, disconnected, hasSettled, pieces, post, rejectionOf, settle, startServer, type Asked } from "../helpers/servers";
+import {
+  ask,
+  connectRaw,
+  deferred,
+  get,
+  disconnected,
+  hasSettled,
+  pieces,
+  post,
+  rejectionOf,
+  settle,
+  startServer,
+  type Asked,
+} from "../helpers/servers";
 
 const MIB = 1024 * 1024;
 
@@ -63,7 +76,8 @@ describe("content", () => {
         const rest = ["one ", "two"];
         return {
           [Symbol.asyncIterator]: () => ({
-            next: async () => (rest.length > 0 ? { done: false, value: rest.shift()! } : { done: true as const, value: undefined }),
+            next: async () =>
+              rest.length > 0 ? { done: false, value: rest.shift()! } : { done: true as const, value: undefined },
           }),
         } as AsyncIterable<string>;
       },
@@ -95,10 +109,36 @@ describe("content", () => {
 describe("headers", () => {
   test.each<[kind: string, init: HeadersInit]>([
     ["a record", { "X-One": "1", "Set-Cookie": ["a", "b"] }],
-    ["pairs", [["X-One", "1"], ["Set-Cookie", "a"], ["set-cookie", "b"]]],
-    ["a Map", new Map<string, string | string[]>([["X-One", "1"], ["Set-Cookie", ["a", "b"]]])],
-    ["a fetch Headers", new Headers([["X-One", "1"], ["Set-Cookie", "a"], ["Set-Cookie", "b"]])],
-    ["HttpHeaders", newHttpHeaders([["X-One", "1"], ["Set-Cookie", ["a", "b"]]])],
+    [
+      "pairs",
+      [
+        ["X-One", "1"],
+        ["Set-Cookie", "a"],
+        ["set-cookie", "b"],
+      ],
+    ],
+    [
+      "a Map",
+      new Map<string, string | string[]>([
+        ["X-One", "1"],
+        ["Set-Cookie", ["a", "b"]],
+      ]),
+    ],
+    [
+      "a fetch Headers",
+      new Headers([
+        ["X-One", "1"],
+        ["Set-Cookie", "a"],
+        ["Set-Cookie", "b"],
+      ]),
+    ],
+    [
+      "HttpHeaders",
+      newHttpHeaders([
+        ["X-One", "1"],
+        ["Set-Cookie", ["a", "b"]],
+      ]),
+    ],
   ])("%s", async (_kind, init) => {
     const asked = await ask();
     await asked.request.respond(200, "", init);
@@ -183,7 +223,13 @@ describe("without content", () => {
   });
 
   const rows = kinds.flatMap(([kind, content]) =>
-    ([[204, []], [205, ["0"]], [304, []]] as const).map(([code, lengths]) => ({ code, kind, content, lengths })),
+    (
+      [
+        [204, []],
+        [205, ["0"]],
+        [304, []],
+      ] as const
+    ).map(([code, lengths]) => ({ code, kind, content, lengths })),
   );
   test.each(rows)("$code, $kind", async ({ code, content, lengths }) => {
     const asked = await ask();
@@ -278,7 +324,9 @@ describe("interim responses", () => {
 
   test("after the response they are an error, as is a header that cannot be sent", async () => {
     const { client, request } = await ask();
-    expect(await rejectionOf(request.respond(103, "", { Link: "a\r\nb: c" }))).toMatchObject({ code: "ERR_INVALID_HEADER" });
+    expect(await rejectionOf(request.respond(103, "", { Link: "a\r\nb: c" }))).toMatchObject({
+      code: "ERR_INVALID_HEADER",
+    });
     await request.respond(200);
     expect(await rejectionOf(request.respond(103))).toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
     expect((await client.read(1)).map(({ status }) => status)).toEqual([200]);
@@ -299,9 +347,24 @@ describe("what cannot be sent is an error, nothing is written, and another respo
     ["LF in a name", (request) => request.respond(200, "x", { "a\n": "b" }), TypeError, "ERR_INVALID_HEADER"],
     ["a colon in a name", (request) => request.respond(200, "x", { "a:": "b" }), TypeError, "ERR_INVALID_HEADER"],
     ["an empty name", (request) => request.respond(200, "x", { "": "b" }), TypeError, "ERR_INVALID_HEADER"],
-    ["two lengths", (request) => request.respond(200, "x", { "content-length": ["1", "2"] }), TypeError, "ERR_INVALID_HEADER"],
-    ["another coding", (request) => request.respond(200, "x", { "transfer-encoding": "gzip" }), TypeError, "ERR_INVALID_HEADER"],
-    ["a good header behind a bad one", (request) => request.respond(200, "x", { b: "\n", a: "1" }), TypeError, "ERR_INVALID_HEADER"],
+    [
+      "two lengths",
+      (request) => request.respond(200, "x", { "content-length": ["1", "2"] }),
+      TypeError,
+      "ERR_INVALID_HEADER",
+    ],
+    [
+      "another coding",
+      (request) => request.respond(200, "x", { "transfer-encoding": "gzip" }),
+      TypeError,
+      "ERR_INVALID_HEADER",
+    ],
+    [
+      "a good header behind a bad one",
+      (request) => request.respond(200, "x", { b: "\n", a: "1" }),
+      TypeError,
+      "ERR_INVALID_HEADER",
+    ],
     ["a bad header of a 204", (request) => request.respond(204, "", { b: "\n" }), TypeError, "ERR_INVALID_HEADER"],
     [
       "a bad header beside Connection: close",
@@ -500,7 +563,9 @@ describe("a source that fails", () => {
     ["a chunked response", undefined],
     ["a known length", { "Content-Length": "100" }],
   ] as const;
-  const rows = sources.flatMap(([how, source, error]) => lengths.map(([what, init]) => ({ how, source, error, what, init })));
+  const rows = sources.flatMap(([how, source, error]) =>
+    lengths.map(([what, init]) => ({ how, source, error, what, init })),
+  );
 
   test.each(rows)("$how is cut, $what: the client does not take it for whole", async ({ source, error, init }) => {
     const { client, request } = await ask();
@@ -518,19 +583,30 @@ describe("a source that fails", () => {
         yield "";
       },
     ],
-    ["a stream", () => new Readable({ read() { this.destroy(failure); } })],
+    [
+      "a stream",
+      () =>
+        new Readable({
+          read() {
+            this.destroy(failure);
+          },
+        }),
+    ],
     ["a web stream", () => new ReadableStream({ pull: (controller) => controller.error(failure) })],
   ];
   const unbegunRows = unbegun.flatMap(([how, source]) => lengths.map(([what, init]) => ({ how, source, what, init })));
 
-  test.each(unbegunRows)("before its first piece, $how, $what: 500, and the connection ends", async ({ source, init }) => {
-    const { client, request } = await ask();
-    const answered = rejectionOf(request.respond(200, source(), init));
-    const [response] = await client.end();
-    expect(await answered).toBe(failure);
-    expect(response).toMatchObject({ status: 500, whole: true });
-    expect(response?.body.toString()).toBe("500 Internal Server Error");
-  });
+  test.each(unbegunRows)(
+    "before its first piece, $how, $what: 500, and the connection ends",
+    async ({ source, init }) => {
+      const { client, request } = await ask();
+      const answered = rejectionOf(request.respond(200, source(), init));
+      const [response] = await client.end();
+      expect(await answered).toBe(failure);
+      expect(response).toMatchObject({ status: 500, whole: true });
+      expect(response?.body.toString()).toBe("500 Internal Server Error");
+    },
+  );
 
   test("where only the end of the connection tells (HTTP/1.0), a reset tells that content is missing", async () => {
     const { client, request } = await ask("GET / HTTP/1.0\r\n\r\n");
@@ -652,27 +728,31 @@ describe("when the client disconnects", () => {
     await returned.promise;
   });
 
-  const disconnections: ReadonlyArray<[how: string, event: "end" | "close", disconnect: (client: RawClient) => void]> = [
-    ["has shut its sending side", "end", (client) => client.half()],
-    ["has gone", "close", (client) => client.reset()],
-  ];
+  const disconnections: ReadonlyArray<[how: string, event: "end" | "close", disconnect: (client: RawClient) => void]> =
+    [
+      ["has shut its sending side", "end", (client) => client.half()],
+      ["has gone", "close", (client) => client.reset()],
+    ];
 
-  test.each(disconnections)("a signal that is asked for only when the client %s during a source is aborted", async (_how, event, disconnect) => {
-    const server = await startServer();
-    const { client, socket } = await connectRaw(server);
-    await client.send(get("/"));
-    const request = await server.acceptRequest();
-    const begun = deferred();
-    async function* source(): AsyncGenerator<string> {
-      yield "begun";
-      begun.resolve();
-      await new Promise(() => {});
-    }
-    void request.respond(200, source());
-    await begun.promise;
-    const seen = new Promise((resolve) => socket.once(event, resolve));
-    disconnect(client);
-    await seen;
-    expect(request.signal.aborted).toBe(true);
-  });
+  test.each(disconnections)(
+    "a signal that is asked for only when the client %s during a source is aborted",
+    async (_how, event, disconnect) => {
+      const server = await startServer();
+      const { client, socket } = await connectRaw(server);
+      await client.send(get("/"));
+      const request = await server.acceptRequest();
+      const begun = deferred();
+      async function* source(): AsyncGenerator<string> {
+        yield "begun";
+        begun.resolve();
+        await new Promise(() => {});
+      }
+      void request.respond(200, source());
+      await begun.promise;
+      const seen = new Promise((resolve) => socket.once(event, resolve));
+      disconnect(client);
+      await seen;
+      expect(request.signal.aborted).toBe(true);
+    },
+  );
 });

@@ -28,7 +28,11 @@ describe("content that may not be sent (9110 6.4.1)", () => {
   });
 
   test("HEAD with the caller's Content-Length", async () => {
-    const [response] = await answered(server, (request) => request.respond(200, "", { "Content-Length": "1234" }), "HEAD");
+    const [response] = await answered(
+      server,
+      (request) => request.respond(200, "", { "Content-Length": "1234" }),
+      "HEAD",
+    );
     expect(headerValues(response!, "content-length")).toEqual(["1234"]);
   });
 
@@ -62,10 +66,14 @@ describe("content that may not be sent (9110 6.4.1)", () => {
   });
 
   test.each(["GET", "HEAD"])("204 by sendHeaders, then content, to %s", async (method) => {
-    const [response] = await answered(server, async (request) => {
-      await request.sendHeaders({ "x-a": "1" }, 204);
-      await request.respond(204, "content");
-    }, method);
+    const [response] = await answered(
+      server,
+      async (request) => {
+        await request.sendHeaders({ "x-a": "1" }, 204);
+        await request.respond(204, "content");
+      },
+      method,
+    );
     expect(linesOf(response)).toEqual(["HTTP/1.1 204 No Content", "x-a: 1"]);
   });
 });
@@ -101,7 +109,9 @@ describe("the caller's Content-Length", () => {
     const request = await server.acceptRequest();
     await request.respond(200, content(), { "Content-Length": "12" }).catch(() => undefined);
     const responses = await client.end();
-    expect(responses.map(({ whole, body }) => ({ whole, length: body.length }))).toEqual([{ whole: false, length: 11 }]);
+    expect(responses.map(({ whole, body }) => ({ whole, length: body.length }))).toEqual([
+      { whole: false, length: 11 },
+    ]);
   });
 
   test.each(["", " ", "abc", "-1", "+5", "5.0", "1e1", "0x5", "5, 5", "5 5", "99999999999999999999"])(
@@ -117,8 +127,20 @@ describe("the caller's Content-Length", () => {
   );
 
   test.each([
-    ["two different", [["Content-Length", "5"], ["content-length", "6"]]],
-    ["one of them invalid", [["Content-Length", "5"], ["Content-Length", "x"]]],
+    [
+      "two different",
+      [
+        ["Content-Length", "5"],
+        ["content-length", "6"],
+      ],
+    ],
+    [
+      "one of them invalid",
+      [
+        ["Content-Length", "5"],
+        ["Content-Length", "x"],
+      ],
+    ],
   ] as const)("%s are refused", async (_name, pairs) => {
     const [response] = await answered(server, async (request) => {
       await expect(request.respond(200, "hello", pairs)).rejects.toMatchObject({ code: "ERR_INVALID_HEADER" });
@@ -128,7 +150,10 @@ describe("the caller's Content-Length", () => {
   });
 
   test("two equal ones are one line", async () => {
-    const headers = newHttpHeaders([["Content-Length", "5"], ["Content-Length", "5"]]);
+    const headers = newHttpHeaders([
+      ["Content-Length", "5"],
+      ["Content-Length", "5"],
+    ]);
     const [response] = await answered(server, (request) => request.respond(200, "hello", headers));
     expect(headerValues(response!, "content-length")).toEqual(["5"]);
   });
@@ -147,13 +172,16 @@ describe("the caller's Transfer-Encoding", () => {
     ["no content", ""],
     ["text with line ends", "a\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"],
   ])("chunked, with %s", async (_name, content) => {
-    const [response] = await answered(server, (request) => request.respond(200, content, { "Transfer-Encoding": "chunked" }));
+    const [response] = await answered(server, (request) =>
+      request.respond(200, content, { "Transfer-Encoding": "chunked" }),
+    );
     expect(headerValues(response!, "transfer-encoding")).toEqual(["chunked"]);
     expect(response?.body.toString()).toBe(content);
   });
 
   test("9112 6.1: none to HTTP/1.0", async () => {
-    const respond = (request: Request): Promise<void> => request.respond(200, "content", { "Transfer-Encoding": "chunked" });
+    const respond = (request: Request): Promise<void> =>
+      request.respond(200, "content", { "Transfer-Encoding": "chunked" });
     const [response] = await answered(server, respond, "GET", "HTTP/1.0");
     expect(headerValues(response!, "transfer-encoding")).toEqual([]);
     expect(response?.body.toString()).toBe("content");
@@ -165,14 +193,17 @@ describe("the caller's Transfer-Encoding", () => {
     expect(response?.body.toString()).toBe("content");
   });
 
-  test.each(["gzip", "gzip, chunked", "chunked, gzip", "identity", "", "chunked, chunked"])("%j is refused", async (coding) => {
-    const [response] = await answered(server, async (request) => {
-      const refused = request.respond(200, "x", { "Transfer-Encoding": coding });
-      await expect(refused).rejects.toMatchObject({ name: "TypeError", code: "ERR_INVALID_HEADER" });
-      await request.respond(200, "second try");
-    });
-    expect(response?.body.toString()).toBe("second try");
-  });
+  test.each(["gzip", "gzip, chunked", "chunked, gzip", "identity", "", "chunked, chunked"])(
+    "%j is refused",
+    async (coding) => {
+      const [response] = await answered(server, async (request) => {
+        const refused = request.respond(200, "x", { "Transfer-Encoding": coding });
+        await expect(refused).rejects.toMatchObject({ name: "TypeError", code: "ERR_INVALID_HEADER" });
+        await request.respond(200, "second try");
+      });
+      expect(response?.body.toString()).toBe("second try");
+    },
+  );
 });
 
 describe("content whose length only its end tells", () => {
@@ -182,13 +213,16 @@ describe("content whose length only its end tells", () => {
     expect(response?.body.toString()).toBe("content");
   });
 
-  test.each(["", "Connection: keep-alive\r\n"])("9112 6.3: ends with the connection in HTTP/1.0, asked with %j", async (line) => {
-    const client = await RawClient.connect(server);
-    await client.send(`GET / HTTP/1.0\r\n${line}\r\n`);
-    await (await server.acceptRequest()).respond(200, Readable.from(["con", "tent"]));
-    const [response] = await client.end();
-    expect(response).toMatchObject({ status: 200, whole: true });
-    expect(headerValues(response!, "connection")).toEqual(["close"]);
-    expect(response?.body.toString()).toBe("content");
-  });
+  test.each(["", "Connection: keep-alive\r\n"])(
+    "9112 6.3: ends with the connection in HTTP/1.0, asked with %j",
+    async (line) => {
+      const client = await RawClient.connect(server);
+      await client.send(`GET / HTTP/1.0\r\n${line}\r\n`);
+      await (await server.acceptRequest()).respond(200, Readable.from(["con", "tent"]));
+      const [response] = await client.end();
+      expect(response).toMatchObject({ status: 200, whole: true });
+      expect(headerValues(response!, "connection")).toEqual(["close"]);
+      expect(response?.body.toString()).toBe("content");
+    },
+  );
 });

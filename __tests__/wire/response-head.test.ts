@@ -32,7 +32,13 @@ describe("decideHead: framing", () => {
     { what: "the caller's length", init: length5, line: sent(5), hasContent: true, length: 5 },
     { what: "the caller's length of 0", init: { "content-length": 0 }, line: sent(0), hasContent: true, length: 0 },
     { what: "the caller's length for a source", init: length5, size: -1, line: sent(5), hasContent: true, length: 5 },
-    { what: "the caller's length twice", init: { "content-length": ["5", "5"] }, line: sent(5), hasContent: true, length: 5 },
+    {
+      what: "the caller's length twice",
+      init: { "content-length": ["5", "5"] },
+      line: sent(5),
+      hasContent: true,
+      length: 5,
+    },
     { what: "the caller's chunked", init: chunked, line: coding, hasContent: true, length: -1 },
     { what: "RFC 9112 6.2: both", init: { ...chunked, ...length5 }, line: coding, hasContent: true, length: -1 },
     { what: "RFC 9112 6.1: chunked to 1.0", asked: old, init: chunked, line: sent(3), hasContent: true, length: 3 },
@@ -49,7 +55,14 @@ describe("decideHead: framing", () => {
     { what: "304, the caller's length", code: 304, init: length5, line: sent(5), hasContent: false, length: 5 },
     { what: "304, chunked", code: 304, init: chunked, line: undefined, hasContent: false, length: -1 },
     { what: "RFC 9110 15.2: 101", code: 101, init: length5, line: undefined, hasContent: false, length: -1 },
-    { what: "RFC 9110 9.3.6: 2xx to CONNECT", asked: connect, init: length5, line: undefined, hasContent: false, length: -1 },
+    {
+      what: "RFC 9110 9.3.6: 2xx to CONNECT",
+      asked: connect,
+      init: length5,
+      line: undefined,
+      hasContent: false,
+      length: -1,
+    },
     { what: "299 to CONNECT", code: 299, asked: connect, line: undefined, hasContent: false, length: -1 },
     { what: "300 to CONNECT", code: 300, asked: connect, line: sent(3), hasContent: true, length: 3 },
     { what: "203", code: 203, line: sent(3), hasContent: true, length: 3 },
@@ -63,7 +76,12 @@ describe("decideHead: framing", () => {
 
 describe("decideHead: the rest", () => {
   test("the caller's headers stay as they are, framing lines come last", () => {
-    const init = [["X-B", "1"], ["content-length", "3"], ["x-a", "2"], ["X-B", "3"]] as const;
+    const init = [
+      ["X-B", "1"],
+      ["content-length", "3"],
+      ["x-a", "2"],
+      ["X-B", "3"],
+    ] as const;
     const { fields } = decideHead(200, init, 3, get);
     expect(fields).toEqual(["x-b", "1", "x-a", "2", "x-b", "3", "Content-Length", "3"]);
   });
@@ -116,10 +134,17 @@ describe("decideHead: the rest", () => {
     expect(decideHead(code, undefined, 0, get).reason).toBe(reason);
   });
 
-  test.each([[99], [600], [200.5], [NaN], [-200], [Infinity], ["200"], [undefined], [null]])("the status %p is no status", (code) => {
-    const error = { name: "RangeError", code: "ERR_INVALID_STATUS", message: expect.stringContaining(String(code)) as string };
-    expect(() => decideHead(code as number, undefined, 0, get)).toThrow(expect.objectContaining(error));
-  });
+  test.each([[99], [600], [200.5], [NaN], [-200], [Infinity], ["200"], [undefined], [null]])(
+    "the status %p is no status",
+    (code) => {
+      const error = {
+        name: "RangeError",
+        code: "ERR_INVALID_STATUS",
+        message: expect.stringContaining(String(code)) as string,
+      };
+      expect(() => decideHead(code as number, undefined, 0, get)).toThrow(expect.objectContaining(error));
+    },
+  );
 
   test.each<[init: HeadersInit]>([
     [{ "Content-Length": "-1" }],

@@ -13,7 +13,9 @@ beforeEach(async () => {
 });
 
 /** Asks twice on one connection; `respond` decides the first response, the second shows that the connection is in step. */
-async function answered(respond: (request: Request) => Promise<unknown>): Promise<{ responses: RawResponse[]; bytes: Buffer }> {
+async function answered(
+  respond: (request: Request) => Promise<unknown>,
+): Promise<{ responses: RawResponse[]; bytes: Buffer }> {
   const client = await RawClient.connect(server);
   const received: Buffer[] = [];
   client.socket.on("data", (bytes: Buffer) => received.push(bytes));
@@ -74,7 +76,14 @@ describe.each(ways)("%s", (_way, respond) => {
     ["half a surrogate pair", "\ud800"],
   ])("refuses a value with %s", async (_name, value) => {
     await expectRefused((request) => respond(request, { "x-a": value }), invalidHeader);
-    await expectRefused((request) => respond(request, [["x-good", "1"], ["x-a", value]]), invalidHeader);
+    await expectRefused(
+      (request) =>
+        respond(request, [
+          ["x-good", "1"],
+          ["x-a", value],
+        ]),
+      invalidHeader,
+    );
     await expectRefused((request) => respond(request, newHttpHeaders({ "x-a": ["good", value] })), invalidHeader);
   });
 

@@ -10,12 +10,19 @@ beforeEach(async () => {
 });
 
 describe("a response", () => {
-  const rows: ReadonlyArray<readonly [name: string, respond: (r: Request) => Promise<unknown>, head: readonly string[], content: string]> = [
+  const rows: ReadonlyArray<
+    readonly [name: string, respond: (r: Request) => Promise<unknown>, head: readonly string[], content: string]
+  > = [
     ["text", (r) => r.respond(200, "hello"), ["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"],
     ["UTF-8", (r) => r.respond(200, "grüße €"), ["HTTP/1.1 200 OK", "Content-Length: 11"], "grüße €"],
     ["bytes", (r) => r.respond(200, Buffer.from("hello")), ["HTTP/1.1 200 OK", "Content-Length: 5"], "hello"],
     ["a view", (r) => r.respond(200, new Uint16Array([0x6968])), ["HTTP/1.1 200 OK", "Content-Length: 2"], "hi"],
-    ["an ArrayBuffer", (r) => r.respond(200, new Uint8Array([0x68, 0x69]).buffer), ["HTTP/1.1 200 OK", "Content-Length: 2"], "hi"],
+    [
+      "an ArrayBuffer",
+      (r) => r.respond(200, new Uint8Array([0x68, 0x69]).buffer),
+      ["HTTP/1.1 200 OK", "Content-Length: 2"],
+      "hi",
+    ],
     ["nothing", (r) => r.respond(200), ["HTTP/1.1 200 OK", "Content-Length: 0"], ""],
     ["an empty text", (r) => r.respond(404, ""), ["HTTP/1.1 404 Not Found", "Content-Length: 0"], ""],
     ["a status without phrase", (r) => r.respond(299, "x"), ["HTTP/1.1 299 ", "Content-Length: 1"], "x"],
@@ -35,11 +42,24 @@ describe("a response", () => {
     ],
     [
       "a repeated header, one line each",
-      (r) => r.respond(200, "x", newHttpHeaders([["Set-Cookie", "a=1"], ["set-cookie", "b=2, c"]])),
+      (r) =>
+        r.respond(
+          200,
+          "x",
+          newHttpHeaders([
+            ["Set-Cookie", "a=1"],
+            ["set-cookie", "b=2, c"],
+          ]),
+        ),
       ["HTTP/1.1 200 OK", "set-cookie: a=1", "set-cookie: b=2, c", "Content-Length: 1"],
       "x",
     ],
-    ["an empty value", (r) => r.respond(200, "x", { "x-a": "" }), ["HTTP/1.1 200 OK", "x-a: ", "Content-Length: 1"], "x"],
+    [
+      "an empty value",
+      (r) => r.respond(200, "x", { "x-a": "" }),
+      ["HTTP/1.1 200 OK", "x-a: ", "Content-Length: 1"],
+      "x",
+    ],
   ];
 
   test.each(rows)("%s", async (_name, respond, head, content) => {
@@ -50,7 +70,9 @@ describe("a response", () => {
 
   test("9110 6.6.1: carries the time", async () => {
     const [response] = await answered(server, (request) => request.respond(200, "x"));
-    expect(headerValues(response!, "date")).toEqual([expect.stringMatching(/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/)]);
+    expect(headerValues(response!, "date")).toEqual([
+      expect.stringMatching(/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/),
+    ]);
   });
 
   test("a large one has every byte", async () => {

@@ -44,6 +44,10 @@ describe("two responses to one request", () => {
       await expect(second(request)).rejects.toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
       await request.respond(200, "content");
     });
-    expect([...linesOf(response).slice(0, 2), response?.body.toString()]).toEqual(["HTTP/1.1 200 OK", "x-a: 1", "content"]);
+    expect([...linesOf(response).slice(0, 2), response?.body.toString()]).toEqual([
+      "HTTP/1.1 200 OK",
+      "x-a: 1",
+      "content",
+    ]);
   });
 });

@@ -145,7 +145,11 @@ describe("what cannot be", () => {
     await request.sendHeaders({ a: "b" }, 201);
     await request.respond(201, "content");
     const [response] = await client.read(1);
-    expect([response?.status, headerValues(response!, "a"), response?.body.toString()]).toEqual([201, ["b"], "content"]);
+    expect([response?.status, headerValues(response!, "a"), response?.body.toString()]).toEqual([
+      201,
+      ["b"],
+      "content",
+    ]);
   });
 
   test("content that is none leaves the head sent, and content can still follow", async () => {

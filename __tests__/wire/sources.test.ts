@@ -28,7 +28,7 @@ function whatever(response: Promise<void>): Promise<unknown> {
 }
 
 const unsent: Readonly<Record<string, Situation>> = {
-  "HEAD": { bytes: head, method: "HEAD", play: ({ request }, content) => request.respond(200, content()) },
+  HEAD: { bytes: head, method: "HEAD", play: ({ request }, content) => request.respond(200, content()) },
   "HEAD with a Content-Length": {
     bytes: head,
     method: "HEAD",
@@ -43,24 +43,41 @@ const unsent: Readonly<Record<string, Situation>> = {
     },
   },
   ...Object.fromEntries(
-    ([204, 205, 304] as const).map((code) => [String(code), { play: ({ request }, content) => request.respond(code, content()) }]) satisfies Array<[string, Situation]>,
+    ([204, 205, 304] as const).map((code) => [
+      String(code),
+      { play: ({ request }, content) => request.respond(code, content()) },
+    ]) satisfies Array<[string, Situation]>,
   ),
   ...Object.fromEntries(
-    ([100, 102, 103] as const).map((code) => [String(code), { play: ({ request }, content) => request.respond(code, content()) }]) satisfies Array<[string, Situation]>,
+    ([100, 102, 103] as const).map((code) => [
+      String(code),
+      { play: ({ request }, content) => request.respond(code, content()) },
+    ]) satisfies Array<[string, Situation]>,
   ),
-  "103 to HTTP/1.0": { bytes: "GET / HTTP/1.0\r\n\r\n", play: ({ request }, content) => request.respond(103, content()) },
+  "103 to HTTP/1.0": {
+    bytes: "GET / HTTP/1.0\r\n\r\n",
+    play: ({ request }, content) => request.respond(103, content()),
+  },
   "101 to an upgrade request": {
     bytes: get("/", "Connection: upgrade", "Upgrade: x"),
     play: ({ request }, content) => request.respond(101, content(), { Connection: "upgrade", Upgrade: "x" }),
   },
   "101 to any other request": { play: ({ request }, content) => request.respond(101, content()) },
-  "200 to CONNECT": { bytes: connect, method: "CONNECT", play: ({ request }, content) => request.respond(200, content()) },
-  "a header that is refused": {
-    play: ({ request }, content) => rejected(request.respond(200, content(), { "x-a": "a\r\nb: c" }), "ERR_INVALID_HEADER"),
+  "200 to CONNECT": {
+    bytes: connect,
+    method: "CONNECT",
+    play: ({ request }, content) => request.respond(200, content()),
   },
-  "a status that is refused": { play: ({ request }, content) => rejected(request.respond(99, content()), "ERR_INVALID_STATUS") },
+  "a header that is refused": {
+    play: ({ request }, content) =>
+      rejected(request.respond(200, content(), { "x-a": "a\r\nb: c" }), "ERR_INVALID_HEADER"),
+  },
+  "a status that is refused": {
+    play: ({ request }, content) => rejected(request.respond(99, content()), "ERR_INVALID_STATUS"),
+  },
   "a status of another type": {
-    play: ({ request }, content) => rejected(request.respond("200" as unknown as HttpCode, content()), "ERR_INVALID_STATUS"),
+    play: ({ request }, content) =>
+      rejected(request.respond("200" as unknown as HttpCode, content()), "ERR_INVALID_STATUS"),
   },
   "a second response": {
     async play({ request }, content) {
@@ -116,7 +133,10 @@ const unsent: Readonly<Record<string, Situation>> = {
 
 const sent: Readonly<Record<string, Situation>> = {
   "a whole response": { play: ({ request }, content) => whatever(request.respond(200, content())) },
-  "a whole response to HTTP/1.0": { bytes: "GET / HTTP/1.0\r\n\r\n", play: ({ request }, content) => whatever(request.respond(200, content())) },
+  "a whole response to HTTP/1.0": {
+    bytes: "GET / HTTP/1.0\r\n\r\n",
+    play: ({ request }, content) => whatever(request.respond(200, content())),
+  },
   "behind sendHeaders": {
     async play({ request }, content) {
       await request.sendHeaders({});
@@ -181,7 +201,9 @@ describe("what waits is let go of at once", () => {
     ["throttled to a byte per second", (content) => throttled(content, 1)],
     ["throttled inside delayed", (content) => delayed(throttled(content, 1), 86_400_000)],
   ];
-  const rows = waiting.flatMap(([name, wrap]) => ["a file", "a generator", "an iterator", "a web stream"].map((kind) => ({ name, wrap, kind })));
+  const rows = waiting.flatMap(([name, wrap]) =>
+    ["a file", "a generator", "an iterator", "a web stream"].map((kind) => ({ name, wrap, kind })),
+  );
 
   test.each(rows)("$kind, $name, when the client resets", async ({ wrap, kind }) => {
     const { client, request } = await askOn(await startServer());
@@ -218,7 +240,12 @@ describe("a handler that throws behind a respond that it did not await", () => {
 
 test("a source whose first piece is no text and no bytes is a 500", async () => {
   const { client, request } = await askOn(await startServer());
-  const response = request.respond(200, (async function* () { yield 5 as unknown as string; })());
+  const response = request.respond(
+    200,
+    (async function* () {
+      yield 5 as unknown as string;
+    })(),
+  );
   await expect(response).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
   expect((await client.end()).map(({ status }) => status)).toEqual([500]);
 });
@@ -226,10 +253,14 @@ test("a source whose first piece is no text and no bytes is a 500", async () => 
 test("the head waits for the first piece, but only for a moment", async () => {
   const { client, request } = await askOn(await startServer());
   let end = (): void => undefined;
-  const response = request.respond(200, (async function* () {
-    await new Promise<void>((resolve) => (end = resolve));
-    yield "late";
-  })(), { "Content-Type": "text/event-stream" });
+  const response = request.respond(
+    200,
+    (async function* () {
+      await new Promise<void>((resolve) => (end = resolve));
+      yield "late";
+    })(),
+    { "Content-Type": "text/event-stream" },
+  );
   const [head] = (await once(client.socket, "data")) as [Buffer];
   expect(String(head)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   end();

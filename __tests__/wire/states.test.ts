@@ -9,8 +9,20 @@ const tables: Readonly<Record<string, Follows<string>>> = { CONNECTION, REQUEST,
 
 /** Which states each is meant to lead to, said once more, so that a change of a table is a change of two files. */
 const meant: Readonly<Record<string, readonly string[]>> = {
-  CONNECTION: ["open > last-request lingering switched closed", "last-request > lingering switched closed", "lingering > closed", "switched > closed", "closed >"],
-  REQUEST: ["awaiting-continue > receiving complete refused", "receiving > complete refused left", "complete >", "refused >", "left >"],
+  CONNECTION: [
+    "open > last-request lingering switched closed",
+    "last-request > lingering switched closed",
+    "lingering > closed",
+    "switched > closed",
+    "closed >",
+  ],
+  REQUEST: [
+    "awaiting-continue > receiving complete refused",
+    "receiving > complete refused left",
+    "complete >",
+    "refused >",
+    "left >",
+  ],
   RESPONSE: [
     "none > starting head-sent streaming ended switched aborted",
     "starting > none streaming ended aborted",
@@ -53,32 +65,46 @@ type Step = keyof typeof steps;
 /** For each state of a response, how a handler gets there, and which steps may follow. */
 const moves: ReadonlyArray<[state: string, before: readonly Step[], allowed: readonly Step[]]> = [
   ["none", [], ["respond", "respond with a source", "sendHeaders", "an interim response"]],
-  ["none, behind an interim response", ["an interim response"], ["respond", "respond with a source", "sendHeaders", "an interim response"]],
+  [
+    "none, behind an interim response",
+    ["an interim response"],
+    ["respond", "respond with a source", "sendHeaders", "an interim response"],
+  ],
   ["head-sent", ["sendHeaders"], ["respond", "respond with a source"]],
   ["ended", ["respond"], []],
   ["ended, behind a source", ["respond with a source"], []],
   ["ended, behind sendHeaders", ["sendHeaders", "respond"], []],
 ];
-const rows = moves.flatMap(([state, before, allowed]) => (Object.keys(steps) as Step[]).map((step) => ({ state, before, step, follows: allowed.includes(step) })));
+const rows = moves.flatMap(([state, before, allowed]) =>
+  (Object.keys(steps) as Step[]).map((step) => ({ state, before, step, follows: allowed.includes(step) })),
+);
 
 test.each(rows)("$state: $step follows: $follows", async ({ before, step, follows }) => {
   const { client, request } = await askOn(await startServer());
   for (const each of before) await steps[each](request);
-  const taken = steps[step](request).then(() => true, (error: { code?: unknown }) => error.code);
+  const taken = steps[step](request).then(
+    () => true,
+    (error: { code?: unknown }) => error.code,
+  );
   expect(await taken).toBe(follows ? true : "ERR_ALREADY_ANSWERED");
-  if (!before.includes("respond") && !before.includes("respond with a source")) await request.respond(200, "x").catch(() => undefined);
+  if (!before.includes("respond") && !before.includes("respond with a source"))
+    await request.respond(200, "x").catch(() => undefined);
   expect(await client.read(1)).not.toEqual([]);
 });
 
 test("starting and streaming: no other response follows", async () => {
   const { client, request } = await askOn(await startServer());
   const begun = deferred();
-  const response = request.respond(200, (async function* () {
-    await begun.promise;
-    yield "a";
-    yield "b";
-  })());
-  for (const step of Object.values(steps)) await expect(step(request)).rejects.toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
+  const response = request.respond(
+    200,
+    (async function* () {
+      await begun.promise;
+      yield "a";
+      yield "b";
+    })(),
+  );
+  for (const step of Object.values(steps))
+    await expect(step(request)).rejects.toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
   begun.resolve();
   await response;
   expect((await client.read(1))[0]?.body.toString()).toBe("ab");

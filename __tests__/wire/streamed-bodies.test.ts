@@ -67,7 +67,9 @@ async function askHead({ head }: Framing, length = 10, ...lines: readonly string
 }
 
 /** A server that streams, whose handler does this; and the errors of its handler. */
-async function serveWith(callback: (request: Request) => unknown): Promise<{ server: AsyncHttpServer; errors: unknown[] }> {
+async function serveWith(
+  callback: (request: Request) => unknown,
+): Promise<{ server: AsyncHttpServer; errors: unknown[] }> {
   const errors: unknown[] = [];
   const server = await startServing(callback, { stream: true, onError: (error) => errors.push(error) });
   return { server, errors };
@@ -267,7 +269,8 @@ describe("readBody", () => {
     await request.respond(200);
     expect(await rejectionOf(request.readBody())).toMatchObject({
       code: "ERR_BODY_NOT_READABLE",
-      message: "the body of POST /up cannot be read: the response was sent before it was read, and what was left of it discarded",
+      message:
+        "the body of POST /up cannot be read: the response was sent before it was read, and what was left of it discarded",
     });
     await client.read(1);
   });
@@ -344,7 +347,9 @@ describe("requests are handed out at their head, in order of arrival", () => {
     const server = await startServer(streaming);
     await threeHeads(server);
     expect((await server.acceptRequest({ where: ({ url }) => url.path === "/3" })).url.path).toBe("/3");
-    expect(await rejectionOf(server.acceptRequest({ where: ({ body }) => body === "" }))).toMatchObject({ code: "ERR_BODY_NOT_READ" });
+    expect(await rejectionOf(server.acceptRequest({ where: ({ body }) => body === "" }))).toMatchObject({
+      code: "ERR_BODY_NOT_READ",
+    });
     expect((await server.acceptRequest()).url.path).toBe("/1");
   });
 
@@ -392,7 +397,12 @@ describe("100 Continue", () => {
 
   test.each<[name: string, read: (request: Request) => unknown]>([
     ["readBody", (request) => request.readBody()],
-    ["for await", async (request) => { for await (const _ of request.bodyStream); }],
+    [
+      "for await",
+      async (request) => {
+        for await (const _ of request.bodyStream);
+      },
+    ],
     ["pipe", (request) => request.bodyStream.pipe(new PassThrough().resume())],
     ["request.raw.pipe", (request) => request.raw.pipe(new PassThrough().resume())],
     ["a listener", (request) => request.bodyStream.on("data", () => {})],
@@ -441,45 +451,76 @@ describe("a client that disconnects in mid-body", () => {
   ];
   const readers: ReadonlyArray<[name: string, read: (request: Request) => Promise<unknown>]> = [
     ["readBody", (request) => request.readBody()],
-    ["for await", async (request) => { for await (const _ of request.bodyStream); }],
+    [
+      "for await",
+      async (request) => {
+        for await (const _ of request.bodyStream);
+      },
+    ],
     ["stream/consumers", (request) => buffer(request.bodyStream)],
-    ["pipeline", (request) => pipeline(request.bodyStream, new Writable({ write: (_chunk, _encoding, done) => done() }))],
-    ["a pipeline of three", (request) => pipeline(request.bodyStream, new Transform({ transform: (chunk, _encoding, done) => done(null, chunk) }), new PassThrough().resume())],
-    ["Readable.toWeb", async (request) => { for await (const _ of Readable.toWeb(request.bodyStream)); }],
-    ["request.raw", async (request) => { for await (const _ of request.raw); }],
+    [
+      "pipeline",
+      (request) => pipeline(request.bodyStream, new Writable({ write: (_chunk, _encoding, done) => done() })),
+    ],
+    [
+      "a pipeline of three",
+      (request) =>
+        pipeline(
+          request.bodyStream,
+          new Transform({ transform: (chunk, _encoding, done) => done(null, chunk) }),
+          new PassThrough().resume(),
+        ),
+    ],
+    [
+      "Readable.toWeb",
+      async (request) => {
+        for await (const _ of Readable.toWeb(request.bodyStream));
+      },
+    ],
+    [
+      "request.raw",
+      async (request) => {
+        for await (const _ of request.raw);
+      },
+    ],
   ];
 
   describe.each(leavings)("%s", (_how, leave) => {
-    test.each(readers)("fails %s with an error that says so, which is no failure of the handler", async (_name, read) => {
-      const failed = deferred();
-      let failure: unknown;
-      let aborted = false;
-      const reading = deferred();
-      const { server, errors } = await serveWith(async (request) => {
-        request.signal.addEventListener("abort", () => (aborted = true));
-        try {
-          const done = read(request);
-          reading.resolve();
-          await done;
-        } catch (error) {
-          failure = error;
-          throw error;
-        } finally {
-          failed.resolve();
-        }
-      });
-      const { client, socket } = await connectRaw(server);
-      await client.send(framings[0]!.head(10) + "0123");
-      await reading.promise;
-      leave(client);
-      await failed.promise;
-      expect(failure).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
-      expect((failure as Error).message).toMatch(/^the (?:client disconnected before the body of POST \/up was whole|body of POST \/up broke off, and the client got an error)$/);
-      client.destroy();
-      await disconnected(socket);
-      expect(aborted).toBe(true);
-      expect(errors).toEqual([]);
-    });
+    test.each(readers)(
+      "fails %s with an error that says so, which is no failure of the handler",
+      async (_name, read) => {
+        const failed = deferred();
+        let failure: unknown;
+        let aborted = false;
+        const reading = deferred();
+        const { server, errors } = await serveWith(async (request) => {
+          request.signal.addEventListener("abort", () => (aborted = true));
+          try {
+            const done = read(request);
+            reading.resolve();
+            await done;
+          } catch (error) {
+            failure = error;
+            throw error;
+          } finally {
+            failed.resolve();
+          }
+        });
+        const { client, socket } = await connectRaw(server);
+        await client.send(framings[0]!.head(10) + "0123");
+        await reading.promise;
+        leave(client);
+        await failed.promise;
+        expect(failure).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
+        expect((failure as Error).message).toMatch(
+          /^the (?:client disconnected before the body of POST \/up was whole|body of POST \/up broke off, and the client got an error)$/,
+        );
+        client.destroy();
+        await disconnected(socket);
+        expect(aborted).toBe(true);
+        expect(errors).toEqual([]);
+      },
+    );
   });
 
   test("before the handler has begun to read fails what it reads then", async () => {
@@ -557,11 +598,31 @@ describe("a client that disconnects in mid-body", () => {
 
 describe("a handler that stops reading", () => {
   test.each<[how: string, stop: (request: Request) => Promise<unknown>]>([
-    ["leaves its loop", async (request) => { for await (const _ of request.bodyStream) break; }],
+    [
+      "leaves its loop",
+      async (request) => {
+        for await (const _ of request.bodyStream) break;
+      },
+    ],
     ["destroys the stream", async (request) => void request.bodyStream.on("error", () => {}).destroy()],
-    ["has a pipeline that fails", (request) => pipeline(request.bodyStream, new Writable({ write: (_chunk, _encoding, done) => done(new Error("disk full")) })).catch(() => {})],
+    [
+      "has a pipeline that fails",
+      (request) =>
+        pipeline(
+          request.bodyStream,
+          new Writable({ write: (_chunk, _encoding, done) => done(new Error("disk full")) }),
+        ).catch(() => {}),
+    ],
     ["cancels the web stream", (request) => Readable.toWeb(request.bodyStream).cancel()],
-    ["unpipes", async (request) => { const sink = new PassThrough(); request.bodyStream.pipe(sink); await once(sink, "readable"); request.bodyStream.unpipe(sink); }],
+    [
+      "unpipes",
+      async (request) => {
+        const sink = new PassThrough();
+        request.bodyStream.pipe(sink);
+        await once(sink, "readable");
+        request.bodyStream.unpipe(sink);
+      },
+    ],
     ["reads one chunk", (request) => request.bodyStream[Symbol.asyncIterator]().next()],
   ])("%s: its response is seen, though the client sends all before it reads", async (_, stop) => {
     const { server, errors } = await serveWith(async (request) => {
@@ -682,7 +743,11 @@ describe("the idle limit of a streamed body is requestTimeout", () => {
   test("a client that stalls in mid-response is cut", async () => {
     const { server, errors } = await (async () => {
       const errors: unknown[] = [];
-      const server = await startServing((request) => request.respond(200, request.bodyStream), { stream: true, http, onError: (error) => errors.push(error) });
+      const server = await startServing((request) => request.respond(200, request.bodyStream), {
+        stream: true,
+        http,
+        onError: (error) => errors.push(error),
+      });
       return { server, errors };
     })();
     const client = await send(server, framings[1]!.head(0) + framings[1]!.part("part"));
@@ -719,7 +784,11 @@ describe("upgrade and CONNECT", () => {
 
   test("CONNECT", async () => {
     const server = await startServer(streaming);
-    const { client, request } = await askOn(server, "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", "CONNECT");
+    const { client, request } = await askOn(
+      server,
+      "CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n",
+      "CONNECT",
+    );
     await request.respond(200);
     request.client.end("tunnel");
     expect((await client.read(1))[0]).toMatchObject({ status: 200 });
@@ -751,7 +820,9 @@ describe("close()", () => {
     await server.close();
     // "Within milliseconds", on a machine that does much else.
     expect(performance.now() - start).toBeLessThan(1000);
-    expect(await rejectionOf(request.readBody())).toMatchObject({ code: expect.stringMatching(/^ERR_(?:CLIENT_DISCONNECTED|BODY_NOT_READABLE)$/) });
+    expect(await rejectionOf(request.readBody())).toMatchObject({
+      code: expect.stringMatching(/^ERR_(?:CLIENT_DISCONNECTED|BODY_NOT_READABLE)$/),
+    });
   });
 });
 
@@ -786,7 +857,9 @@ describe("on other transports", () => {
   ];
 
   test.each(transports)("$name: a body streams", async ({ start }) => {
-    const socket = await start(async (request) => request.respond(200, await text(request.bodyStream), { Connection: "close" }));
+    const socket = await start(async (request) =>
+      request.respond(200, await text(request.bodyStream), { Connection: "close" }),
+    );
     socket.write(framings[0]!.head(10) + "01234");
     await turn();
     socket.write("56789");

@@ -59,7 +59,9 @@ describe("HTTPS", () => {
 
   test.each(["localhost", "127.0.0.1"])("the certificate holds for %s", async (host) => {
     const server = await startServing(echo, { tls });
-    const dispatcher = new Agent({ connect: { ca, lookup: (_host, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]) } });
+    const dispatcher = new Agent({
+      connect: { ca, lookup: (_host, _options, done) => done(null, [{ address: "127.0.0.1", family: 4 }]) },
+    });
     const response = await fetch(`https://${host}:${server.getPort()}/`, { dispatcher });
     expect(response.status).toBe(200);
     await response.text();
@@ -142,9 +144,12 @@ describe("HTTPS", () => {
   });
 
   test("other options of a secure context are taken: TLS 1.2 only", async () => {
-    const server = await startServing((request) => request.respond(200, (request.client as TLSSocket).getProtocol() ?? ""), {
-      tls: { ...tls, maxVersion: "TLSv1.2" },
-    });
+    const server = await startServing(
+      (request) => request.respond(200, (request.client as TLSSocket).getProtocol() ?? ""),
+      {
+        tls: { ...tls, maxVersion: "TLSv1.2" },
+      },
+    );
     expect(await (await fetch(server.url, { dispatcher: trusting })).text()).toBe("TLSv1.2");
   });
 
@@ -166,19 +171,20 @@ const strangers: ReadonlyArray<[name: string, come: (server: AsyncHttpServer) =>
       await disconnected(transport);
     },
   ],
-  [
-    "fetch of http://",
-    (server) => rejectionOf(fetch(server.url.replace("https:", "http:"))),
-  ],
+  ["fetch of http://", (server) => rejectionOf(fetch(server.url.replace("https:", "http:")))],
   [
     "a client that does not trust the certificate",
-    async (server) => expect((await rejectionOf(fetch(server.url))).cause).toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
+    async (server) =>
+      expect((await rejectionOf(fetch(server.url))).cause).toMatchObject({ code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
   ],
   [
     "a client without a common version",
     async (server) => {
       const { client, transport } = await dial(server);
-      connectTls({ socket: client, ca, maxVersion: "TLSv1.1", minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" }).on("error", () => {});
+      connectTls({ socket: client, ca, maxVersion: "TLSv1.1", minVersion: "TLSv1", ciphers: "DEFAULT@SECLEVEL=0" }).on(
+        "error",
+        () => {},
+      );
       await disconnected(transport);
     },
   ],

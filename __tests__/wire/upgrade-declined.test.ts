@@ -48,17 +48,26 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
     ["chunks", [chunked], "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"],
   ])("a POST to h2c with a body by %s has its body", async (_name, lines, body) => {
     const send = postLines("/w", ["Connection: Upgrade", "Upgrade: h2c", ...lines], body) + get("/2");
-    const { responses } = await expectExchange(app, endsAfterUpgradeBody
-      ? { send, statuses: [200], end: "gone", ran: ["POST /w"] }
-      : { send, statuses: [200, 200], end: "open", ran: ["POST /w", "GET /2"] });
+    const { responses } = await expectExchange(
+      app,
+      endsAfterUpgradeBody
+        ? { send, statuses: [200], end: "gone", ran: ["POST /w"] }
+        : { send, statuses: [200, 200], end: "open", ran: ["POST /w", "GET /2"] },
+    );
     expect(echoOf(responses[0]).bodyHex).toBe(Buffer.from("hello").toString("hex"));
   });
 
   test("a POST to h2c whose body comes later", async () => {
-    const send = [postLines("/w", ["Connection: Upgrade", "Upgrade: h2c", "Content-Length: 5"], "he"), `llo${get("/2")}`];
-    await expectExchange(app, endsAfterUpgradeBody
-      ? { send, statuses: [200], end: "gone", ran: ["POST /w"] }
-      : { send, statuses: [200, 200], end: "open", ran: ["POST /w", "GET /2"] });
+    const send = [
+      postLines("/w", ["Connection: Upgrade", "Upgrade: h2c", "Content-Length: 5"], "he"),
+      `llo${get("/2")}`,
+    ];
+    await expectExchange(
+      app,
+      endsAfterUpgradeBody
+        ? { send, statuses: [200], end: "gone", ran: ["POST /w"] }
+        : { send, statuses: [200, 200], end: "open", ran: ["POST /w", "GET /2"] },
+    );
   });
 
   test("a POST to h2c that expects 100", async () => {
@@ -90,7 +99,12 @@ describe("an upgrade that nobody takes up is an ordinary request (9110 7.8)", ()
 
   test("a POST to h2c over maxBody: 413", async () => {
     const lines = ["Connection: Upgrade", "Upgrade: h2c", "Content-Length: 8388609"];
-    await expectExchange(app, { send: postLines("/w", lines, "hello") + smuggled, statuses: [413], end: "gone", ran: [] });
+    await expectExchange(app, {
+      send: postLines("/w", lines, "hello") + smuggled,
+      statuses: [413],
+      end: "gone",
+      ran: [],
+    });
   });
 
   test("the next request's error response is given", async () => {
@@ -109,13 +123,19 @@ test("an upgrade is declined with more content than the socket takes at once", a
 describe("a header that cannot be sent, in the response to an upgrade", () => {
   const bad = { "x-name": "\u0101" };
 
-  test.each([101, 400])("%d: an error that names the request, and another response is still possible", async (status) => {
-    const { client, request } = await askOn(await startServer(), get("/w", "Connection: Upgrade", "Upgrade: websocket"));
-    const error = await rejectionOf(request.respond(status, "", bad));
-    expect(error).toMatchObject({ code: "ERR_INVALID_HEADER", message: expect.stringContaining("GET /w") as string });
-    await request.respond(404, "no");
-    expect((await client.read(1))[0]).toMatchObject({ status: 404 });
-  });
+  test.each([101, 400])(
+    "%d: an error that names the request, and another response is still possible",
+    async (status) => {
+      const { client, request } = await askOn(
+        await startServer(),
+        get("/w", "Connection: Upgrade", "Upgrade: websocket"),
+      );
+      const error = await rejectionOf(request.respond(status, "", bad));
+      expect(error).toMatchObject({ code: "ERR_INVALID_HEADER", message: expect.stringContaining("GET /w") as string });
+      await request.respond(404, "no");
+      expect((await client.read(1))[0]).toMatchObject({ status: 404 });
+    },
+  );
 
   test("of a handler: 500", async () => {
     const onError = jest.fn();

@@ -5,7 +5,18 @@ import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { headerValues } from "../helpers/raw-client";
-import { connectRaw, deferred, echo, get, disconnected, hasSettled, post, settle, startServer, startServing } from "../helpers/servers";
+import {
+  connectRaw,
+  deferred,
+  echo,
+  get,
+  disconnected,
+  hasSettled,
+  post,
+  settle,
+  startServer,
+  startServing,
+} from "../helpers/servers";
 import { dial } from "../helpers/sockets";
 
 const upgradeLines = ["Connection: Upgrade", "Upgrade: echo"];
@@ -75,16 +86,23 @@ describe("the socket is the handler's", () => {
   });
 
   test.each([
-    ["101", get("/", ...upgradeLines), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"],
+    [
+      "101",
+      get("/", ...upgradeLines),
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+    ],
     ["200 to CONNECT", connectHead, "HTTP/1.1 200 OK\r\n\r\n"],
-  ])("%s is a bare head, without Content-Length, and the bytes behind it are not HTTP's", async (_name, ask, response) => {
-    const server = await startServing(takeOver);
-    const socket = await dial(server.getPort(), ask);
-    socket.end("get / http/1.1\r\nhost: h\r\n\r\n");
-    const [head, rest] = (await text(socket)).split(/(?<=\r\n\r\n)/);
-    expect(head?.toLowerCase()).toBe(response.toLowerCase());
-    expect(rest).toBe("GET / HTTP/1.1\r\nHOST: H\r\n\r\n");
-  });
+  ])(
+    "%s is a bare head, without Content-Length, and the bytes behind it are not HTTP's",
+    async (_name, ask, response) => {
+      const server = await startServing(takeOver);
+      const socket = await dial(server.getPort(), ask);
+      socket.end("get / http/1.1\r\nhost: h\r\n\r\n");
+      const [head, rest] = (await text(socket)).split(/(?<=\r\n\r\n)/);
+      expect(head?.toLowerCase()).toBe(response.toLowerCase());
+      expect(rest).toBe("GET / HTTP/1.1\r\nHOST: H\r\n\r\n");
+    },
+  );
 
   test.each([
     ["upgrade", get("/", ...upgradeLines)],
@@ -158,9 +176,21 @@ describe("the socket is the handler's", () => {
 
 describe("plain responses", () => {
   test.each<[name: string, ask: string, responses: readonly string[]]>([
-    ["to an upgrade and what is pipelined behind it", get("/1", ...upgradeLines) + get("/2") + post("/3", "x"), ["/1|", "/2|", "/3|x"]],
-    ["to one upgrade after the other", get("/1", ...upgradeLines) + get("/2", ...upgradeLines) + get("/3"), ["/1|", "/2|", "/3|"]],
-    ["to a request of HTTP/1.0 that keeps alive", get("/1", "Connection: keep-alive, upgrade", "Upgrade: x") + get("/2"), ["/1|", "/2|"]],
+    [
+      "to an upgrade and what is pipelined behind it",
+      get("/1", ...upgradeLines) + get("/2") + post("/3", "x"),
+      ["/1|", "/2|", "/3|x"],
+    ],
+    [
+      "to one upgrade after the other",
+      get("/1", ...upgradeLines) + get("/2", ...upgradeLines) + get("/3"),
+      ["/1|", "/2|", "/3|"],
+    ],
+    [
+      "to a request of HTTP/1.0 that keeps alive",
+      get("/1", "Connection: keep-alive, upgrade", "Upgrade: x") + get("/2"),
+      ["/1|", "/2|"],
+    ],
     ["to Connection: upgrade without Upgrade", get("/1", "Connection: upgrade") + get("/2"), ["/1|", "/2|"]],
   ])("%s", async (_name, ask, responses) => {
     const server = await startServing(echo);
@@ -173,7 +203,9 @@ describe("plain responses", () => {
   test("to an upgrade request with a body: the body is there", async () => {
     const server = await startServing(echo);
     const { client } = await connectRaw(server, ["POST"]);
-    await client.send(`POST /1 HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nbody`);
+    await client.send(
+      `POST /1 HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nbody`,
+    );
     const [response] = await client.read(1);
     expect(response?.body.toString()).toBe("/1|body");
     // Where the response does not end the connection, it serves on.
@@ -223,7 +255,10 @@ describe("plain responses", () => {
     );
     const { client } = await connectRaw(server);
     await client.send(get("/1", ...upgradeLines) + get("/2"));
-    expect((await client.read(2)).map((response) => response.body.toString())).toEqual(["piece by piece", "piece by piece"]);
+    expect((await client.read(2)).map((response) => response.body.toString())).toEqual([
+      "piece by piece",
+      "piece by piece",
+    ]);
   });
 
   test("an upgrade request waits for the response to the one before it", async () => {

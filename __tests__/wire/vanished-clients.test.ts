@@ -10,7 +10,9 @@ function timersAt(port: number): string[] {
   const table = "/proc/net/tcp";
   if (!existsSync(table)) return ["02"];
   const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const rows = readFileSync(table, "latin1").split("\n").map((row) => row.trim().split(/\s+/));
+  const rows = readFileSync(table, "latin1")
+    .split("\n")
+    .map((row) => row.trim().split(/\s+/));
   // 01 is an open connection.
   return rows.filter((row) => row[1]?.endsWith(local) === true && row[3] === "01").map((row) => row[5]!.slice(0, 2));
 }

@@ -6,7 +6,9 @@ import { Http200, newAsyncHttpServer } from "asynchttpserver";
 async function work(): Promise<void> {
   const server = newAsyncHttpServer();
   process.once("SIGTERM", () => void server.close({ grace: 10_000 }));
-  await server.serve(Number(process.env.PORT ?? 8080), (request) => request.respond(Http200, `process ${process.pid}\n`));
+  await server.serve(Number(process.env.PORT ?? 8080), (request) =>
+    request.respond(Http200, `process ${process.pid}\n`),
+  );
 }
 
 async function renew(): Promise<void> {
@@ -26,4 +28,7 @@ function lead(): void {
 
 if (cluster.isPrimary) lead();
 // Who leaves by `disconnect` has meant to, also when the port is in use, and is not replaced.
-else void work().catch(console.error).finally(() => cluster.worker?.disconnect());
+else
+  void work()
+    .catch(console.error)
+    .finally(() => cluster.worker?.disconnect());

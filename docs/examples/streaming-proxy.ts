@@ -5,7 +5,8 @@ const upstream = process.argv[2] ?? "http://127.0.0.1:9000";
 /** RFC 9110 7.6.1: the fields that concern one connection only; and those that fetch sees to itself. */
 const OWN = /^(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|host|content-(?:length|encoding))$/i;
 
-const passedOn = (fields: Iterable<readonly [string, string]>) => Array.from(fields).filter(([name]) => !OWN.test(name));
+const passedOn = (fields: Iterable<readonly [string, string]>) =>
+  Array.from(fields).filter(([name]) => !OWN.test(name));
 
 async function callback(request: Request): Promise<void> {
   const { reqMethod: method, url, signal } = request;

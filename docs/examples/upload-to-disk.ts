@@ -15,7 +15,9 @@ async function callback(request: Request, directory: string): Promise<void> {
   const folder = await mkdtemp(join(directory, ".unfinished-"));
   // As fast as the disk takes it; fails if the client disconnects.
   const received = pipeline(request.bodyStream, createWriteStream(join(folder, name)));
-  await received.then(() => rename(join(folder, name), join(directory, name))).finally(() => rm(folder, { recursive: true }));
+  await received
+    .then(() => rename(join(folder, name), join(directory, name)))
+    .finally(() => rm(folder, { recursive: true }));
   await request.respond(Http201);
 }
 

@@ -34,7 +34,9 @@ export function takeResponse(response: Response): ResponseParts {
   const { status: code, statusText, body, bodyUsed } = response;
   if (code === 0) throw invalid("Response.error() and opaque responses have no status, so they cannot be sent");
   if (bodyUsed || body?.locked === true) {
-    throw invalid("the body of this Response was read already, or is being read: make a new Response, or read a clone()");
+    throw invalid(
+      "the body of this Response was read already, or is being read: make a new Response, or read a clone()",
+    );
   }
   const headers = new HttpHeaders(response.headers);
   // A response that came over the network: fetch has taken its content out of its framing and out of its codings.

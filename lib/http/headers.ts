@@ -364,12 +364,18 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /** What `console.log` shows. @internal */
-  [Symbol.for("nodejs.util.inspect.custom")](depth: number, options: object, inspect: (value: object, options: object) => string): string {
+  [Symbol.for("nodejs.util.inspect.custom")](
+    depth: number,
+    options: object,
+    inspect: (value: object, options: object) => string,
+  ): string {
     return depth < 0 ? "[HttpHeaders]" : `HttpHeaders ${inspect(this.#record(), options)}`;
   }
 
   #record(): { [name: string]: string | string[] } {
-    return Object.fromEntries(Array.from(this.table, ([name, lines]) => [name, lines.length === 1 ? lines[0]! : [...lines]]));
+    return Object.fromEntries(
+      Array.from(this.table, ([name, lines]) => [name, lines.length === 1 ? lines[0]! : [...lines]]),
+    );
   }
 
   #append(key: string, text: string): void {
@@ -390,7 +396,9 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
 const shownAs: object = Object.create(null, { constructor: { value: HttpHeaders } }) as object;
 
 // What Jest copies of an object before it shows a difference: without this, the value of every getter.
-Object.defineProperty(HttpHeaders.prototype, Symbol.for("@jest/serializableProperties"), { value: [original, "table"] });
+Object.defineProperty(HttpHeaders.prototype, Symbol.for("@jest/serializableProperties"), {
+  value: [original, "table"],
+});
 
 /**
  * Makes headers, empty or from what is given.

@@ -1,5 +1,9 @@
 import type { Exchange } from "../wire/exchange";
 import { Fifo, type Linked } from "../fifo";
+import { setTimeout } from "../timers";
+
+/** Milliseconds until a server that may take no more is asked again. */
+const ASK_AGAIN = 50;
 
 /** Somebody who waits for one request. */
 export interface Waiter extends Linked<Waiter> {
@@ -26,8 +30,9 @@ export class AcceptQueue {
   /** Requests whose bodies are not read, because nobody waits. */
   readonly #unread = new Set<Exchange>();
   #server: ((exchange: Exchange) => void) | undefined;
-  /** May the server take one more now? */
-  #mayServe: () => boolean = always;
+  #allows: () => boolean = always;
+  /** Is it going to be asked again? */
+  #asksAgain = false;
 
   /** A complete request: the longest wait that it fits gets it, then the server, else it is queued. */
   offer(exchange: Exchange): void {
@@ -73,16 +78,11 @@ export class AcceptQueue {
   /**
    * Hands every request that no wait takes to one function, now and from now on; `undefined` ends that.
    *
-   * @param mayServe is asked before each; where it has said no, `resume` goes on
+   * @param allows is asked before each; where it says no, it is asked again in a while
    */
-  serve(server: ((exchange: Exchange) => void) | undefined, mayServe: () => boolean = always): void {
+  serve(server: ((exchange: Exchange) => void) | undefined, allows: () => boolean = always): void {
     this.#server = server;
-    this.#mayServe = mayServe;
-    this.resume();
-  }
-
-  /** What the server did not take before, it may take now. */
-  resume(): void {
+    this.#allows = allows;
     if (this.#serveReady()) this.#readAll();
   }
 
@@ -104,6 +104,18 @@ export class AcceptQueue {
       this.#waiting.remove(waiter);
       waiter.closed(how);
     }
+  }
+
+  /** May the server take one more now? */
+  #mayServe(): boolean {
+    if (this.#allows()) return true;
+    if (this.#asksAgain) return false;
+    this.#asksAgain = true;
+    setTimeout(() => {
+      this.#asksAgain = false;
+      if (this.#serveReady()) this.#readAll();
+    }, ASK_AGAIN);
+    return false;
   }
 
   /** Hands what is queued to the server; `false` where there is none, or it may take no more. */

@@ -72,7 +72,8 @@ function isClientsDoing(exchange: Exchange, error: unknown): boolean {
 /** Reports the rejection of what a handler has returned, if that is a promise. */
 function follow(result: unknown, failed: (error: unknown) => void): void {
   // The promise of a response that left at once is no news.
-  if (result === settled || typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then !== "function") return;
+  if (result === settled || typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then !== "function")
+    return;
   // By way of a real promise: a thenable may call back twice, throw, or be fulfilled with one that is rejected.
   Promise.resolve(result).then(undefined, failed);
 }

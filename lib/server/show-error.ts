@@ -42,7 +42,9 @@ export function summary(value: unknown): string {
 
 /** In a test runner's sandbox an error of Node's is not `instanceof Error`. */
 function isError(value: unknown): value is Error {
-  return typeof value === "object" && value !== null && typeof (value as Error).message === "string" && "stack" in value;
+  return (
+    typeof value === "object" && value !== null && typeof (value as Error).message === "string" && "stack" in value
+  );
 }
 
 /** `fetch` only says that it failed: the reason is its cause. */

@@ -89,7 +89,8 @@ export class TrafficReport {
       const earlier = more === 0 ? [] : [`and ${more} earlier`];
       return ["What came so far:", ...earlier, ...lines.slice(-LONGEST)].join("\n  ");
     }
-    if (this.#connected === 0) return `No client has connected. ${called ? "Did it use" : "Was it called, and with"} this URL?`;
+    if (this.#connected === 0)
+      return `No client has connected. ${called ? "Did it use" : "Was it called, and with"} this URL?`;
     if (silent === 0) return "A client has connected, and left without a request.";
     return `${silent === 1 ? "1 client is" : `${silent} clients are`} connected, but sent no complete head of a request.`;
   }
@@ -123,7 +124,8 @@ function stateOf(exchange: Exchange): string {
   if (exchange.body.refusal !== undefined) return `refused with ${codeToString(exchange.body.refusal.status)}`;
   const missing = exchange.body.complete ? "" : `its body is incomplete, ${bodyProgress(exchange)}`;
   if (exchange.status !== 0) return `answered with ${exchange.status}, still being sent`;
-  if (exchange.accepted) return missing === "" ? "accepted, not answered yet" : `accepted, not answered yet, ${missing}`;
+  if (exchange.accepted)
+    return missing === "" ? "accepted, not answered yet" : `accepted, not answered yet, ${missing}`;
   if (missing !== "" && !exchange.queued) return missing;
   if (exchange.queued) return missing === "" ? "not accepted yet" : `not accepted yet, ${missing}`;
   return "waits for the response to the request before it on its connection";

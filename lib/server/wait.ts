@@ -70,7 +70,9 @@ export class Wait<T> implements Waiter {
       const answer: unknown = this.#where!(requestOf(exchange));
       if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(answer);
       void handled(answer as PromiseLike<unknown>);
-      this.#end(this.#blamed(invalid(TypeError, "where must return true or false at once, it cannot be async", answer)));
+      this.#end(
+        this.#blamed(invalid(TypeError, "where must return true or false at once, it cannot be async", answer)),
+      );
     } catch (error) {
       this.#end(error);
     }
@@ -143,7 +145,8 @@ export class Wait<T> implements Waiter {
 
   #finishedError(value: unknown): Error {
     const problem = `the client was done before a ${this.#kind()} arrived at ${this.#around!.url()}`;
-    const outcome = value === undefined ? "its promise was fulfilled" : `its promise was fulfilled with ${summary(value)}`;
+    const outcome =
+      value === undefined ? "its promise was fulfilled" : `its promise was fulfilled with ${summary(value)}`;
     return this.#blamed(withCode("ERR_CLIENT_FINISHED", new Error(this.#withReport(`${problem}: ${outcome}`))));
   }
 
@@ -166,7 +169,9 @@ export class Wait<T> implements Waiter {
     if (this.#where === undefined) return this.#around!.served() ? "further request" : "request";
     const source = Function.prototype.toString.call(this.#where).replace(/\s+/g, " ");
     // What a coverage tool has made of it tells nobody anything.
-    return source.length > SHOWN || source.includes("cov_") ? "request that fits `where`" : `request that fits where: ${source}`;
+    return source.length > SHOWN || source.includes("cov_")
+      ? "request that fits `where`"
+      : `request that fits where: ${source}`;
   }
 }
 

@@ -3,6 +3,15 @@
  * test runner alive (`test-server`), responses that go wrong (`faults`), and a certificate (`certificate`).
  */
 export { testCertificate } from "./certificate";
-export { delay, delayed, dropConnection, readBytes, resetConnection, respondGarbage, throttled, truncated } from "./faults";
+export {
+  delay,
+  delayed,
+  dropConnection,
+  readBytes,
+  resetConnection,
+  respondGarbage,
+  throttled,
+  truncated,
+} from "./faults";
 export { startTestServer, type TestServer } from "./test-server";
 export { useTestServer, type TestHooks, type UseTestServerOptions } from "./use-test-server";

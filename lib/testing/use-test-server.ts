@@ -91,7 +91,8 @@ function hooksOf(given: TestHooks | undefined): TestHooks {
   const hooks = given ?? (globalThis as unknown as Partial<TestHooks>);
   const { beforeEach, afterEach } = hooks;
   if (typeof beforeEach === "function" && typeof afterEach === "function") return { beforeEach, afterEach };
-  if (given !== undefined) throw invalid(TypeError, "hooks must be { beforeEach, afterEach } of the test runner", given);
+  if (given !== undefined)
+    throw invalid(TypeError, "hooks must be { beforeEach, afterEach } of the test runner", given);
   const error = new Error(
     "useTestServer found no beforeEach and afterEach: give it those of your test runner, as in " +
       'import { beforeEach, afterEach } from "vitest" (or "node:test", "@jest/globals"); ' +

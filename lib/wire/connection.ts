@@ -196,7 +196,8 @@ export class Connection {
     endsAsTold(this.socket);
     if (exchange !== this.#current || this.socket.destroyed) return;
     // As with bare `node:http`, the rest of the body is read by them or discarded, and the connection goes on.
-    if (exchange.answeredByOthers && !exchange.body.complete) return void exchange.raw.once("end", () => this.advance(exchange));
+    if (exchange.answeredByOthers && !exchange.body.complete)
+      return void exchange.raw.once("end", () => this.advance(exchange));
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);

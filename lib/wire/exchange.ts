@@ -95,7 +95,9 @@ export class Exchange implements Linked<Exchange> {
 
   /** Has a response begun that is not whole? */
   get begun(): boolean {
-    return this.#responseState === "starting" || this.#responseState === "head-sent" || this.#responseState === "streaming";
+    return (
+      this.#responseState === "starting" || this.#responseState === "head-sent" || this.#responseState === "streaming"
+    );
   }
 
   /** Has the response said that it is the last one on its connection? */
@@ -157,7 +159,8 @@ export class Exchange implements Linked<Exchange> {
     try {
       if (this.#dismissed) return settled;
       if (isInterim(code)) return this.#respondInterim(code, init);
-      if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code)) return this.#respondSwitch(code, init);
+      if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code))
+        return this.#respondSwitch(code, init);
       const head = this.#decide(code, init, reason, body);
       if (!(body instanceof Source)) return this.#respondWhole(head, body);
       if (!head.hasContent || this.#gone) return this.#respondWhole(head, "");
@@ -196,7 +199,10 @@ export class Exchange implements Linked<Exchange> {
     const hasContent = this.raw.method !== "HEAD";
     const fields = ["Content-Type", "text/plain", "Content-Length", String(text.length)];
     // By Node's response, so that an access log has the status, too.
-    this.#writeHead({ code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true }, true);
+    this.#writeHead(
+      { code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true },
+      true,
+    );
     this.#become("ended");
     sendWhole(this.response, hasContent ? text : "");
     if (this.socket.writableLength > 0) this.connection.limitSending();
@@ -258,7 +264,8 @@ export class Exchange implements Linked<Exchange> {
     for (let depth = 0; depth < 4 && at !== undefined && at !== null; depth++) {
       if (at === reason || this.body.isFailure(at)) return true;
       const { code, cause } = at as { code?: unknown; cause?: unknown };
-      if (this.body.state === "refused" && (code === "ERR_BODY_TOO_LARGE" || code === "ERR_ALREADY_ANSWERED")) return true;
+      if (this.body.state === "refused" && (code === "ERR_BODY_TOO_LARGE" || code === "ERR_ALREADY_ANSWERED"))
+        return true;
       // A pipeline from `bodyStream`.
       if (this.body.streamed && this.#gone && code === "ERR_STREAM_PREMATURE_CLOSE") return true;
       at = cause;

@@ -79,7 +79,12 @@ export class Incoming extends http.IncomingMessage {
 }
 
 // A message whose body nobody wanted shows what it would if that had been read and thrown away.
-for (const [name, shown] of [["destroyed", true], ["closed", true], ["readableEnded", true], ["readable", false]] as const) {
+for (const [name, shown] of [
+  ["destroyed", true],
+  ["closed", true],
+  ["readableEnded", true],
+  ["readable", false],
+] as const) {
   const inherited = Object.getOwnPropertyDescriptor(stream.Readable.prototype, name);
   if (inherited?.get === undefined) continue;
   const { get } = inherited;
@@ -166,7 +171,11 @@ export function explainAbort(raw: IncomingMessage, explain: (cause: Error) => Er
 
 /** Fails a message that will never be complete, and leaves its socket to whoever ends that. */
 export function failBody(raw: IncomingMessage, error: Error): void {
-  raw._destroy = function (this: IncomingMessage, _error: Error | null, callback: (error?: Error | null) => void): void {
+  raw._destroy = function (
+    this: IncomingMessage,
+    _error: Error | null,
+    callback: (error?: Error | null) => void,
+  ): void {
     this.aborted = true;
     this.emit("aborted");
     // As Node has it: a message on which nobody listens for errors ends no process.
@@ -200,7 +209,11 @@ class Gatherer {
   constructor(raw: IncomingMessage, sink: BodySink) {
     this.#raw = raw;
     this.#sink = sink;
-    raw.on("readable", this.#read).on("data", this.#onData).on("end", this.#onEnd).on("newListener", this.#onNewListener);
+    raw
+      .on("readable", this.#read)
+      .on("data", this.#onData)
+      .on("end", this.#onEnd)
+      .on("newListener", this.#onNewListener);
     if (raw.listenerCount("data") > 1 || raw.listenerCount("readable") > 1) this.#share();
     // Of an end that has come already, and of nothing before it, a stream need not tell.
     else if (raw.complete) setImmediate(this.#read);
@@ -226,13 +239,18 @@ class Gatherer {
   stop(): void {
     this.#sink = undefined;
     const raw = this.#raw;
-    raw.off("newListener", this.#onNewListener).off("readable", this.#read).off("data", this.#onData).off("end", this.#onEnd);
+    raw
+      .off("newListener", this.#onNewListener)
+      .off("readable", this.#read)
+      .off("data", this.#onData)
+      .off("end", this.#onEnd);
   }
 
   readonly #read = (): void => {
     const raw = this.#raw;
     // What is read comes as 'data', to everybody who listens for that.
-    while (this.#sink !== undefined && !this.shared && !this.#paused && raw.readableLength > 0) if (raw.read() === null) break;
+    while (this.#sink !== undefined && !this.shared && !this.#paused && raw.readableLength > 0)
+      if (raw.read() === null) break;
     // RFC 9112 8 is the parser's: it says so in the turn of the last bytes.
     if (this.#sink === undefined || this.shared || !raw.complete || raw.readableLength > 0) return;
     const sink = this.#sink;

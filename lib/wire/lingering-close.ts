@@ -85,7 +85,8 @@ export function endSoon(socket: Duplex): void {
 
 /** Breaks a connection with a reset where that can be: only TCP has one, TLS and Unix sockets show the cut by their own means. */
 export function reset(socket: Socket): void {
-  const isTcp = typeof socket.resetAndDestroy === "function" && !("encrypted" in socket) && socket.remoteAddress !== undefined;
+  const isTcp =
+    typeof socket.resetAndDestroy === "function" && !("encrypted" in socket) && socket.remoteAddress !== undefined;
   if (isTcp) socket.resetAndDestroy();
   else socket.destroy();
 }

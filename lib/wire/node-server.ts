@@ -57,7 +57,10 @@ function createSecureServer(options: object): Server {
 }
 
 /** Does anybody but this library listen for these events? Its own listener is there from the start. */
-function othersListen(node: Server, event: "request" | "checkContinue" | "upgrade" | "connect" | "clientError"): boolean {
+function othersListen(
+  node: Server,
+  event: "request" | "checkContinue" | "upgrade" | "connect" | "clientError",
+): boolean {
   return node.listenerCount(event) > 1;
 }
 
@@ -102,7 +105,8 @@ export function connectClients(
     const shared = othersListen(node, "request");
     const head = readHead(raw, shared ? readerLimits : limits);
     // Of a server that is being closed, every response is the last on its connection.
-    if (head.close || (head.length !== 0 && upgrades.wasDeclined(raw)) || !node.listening) response.shouldKeepAlive = false;
+    if (head.close || (head.length !== 0 && upgrades.wasDeclined(raw)) || !node.listening)
+      response.shouldKeepAlive = false;
     // A body that is there already, or none, needs no 100.
     if (expects) needsNoContinue(response);
     const exchange = new Exchange(raw, response, connection, head, bodies, expects);
@@ -157,7 +161,11 @@ export function connectClients(
     if (connection === undefined) return void socket.destroy();
     const isFirst = error.rawPacket?.length === (socket as Socket).bytesRead;
     const mayBeHead = methodOfRefused(error, isFirst) === undefined;
-    connection.fail({ status: statusOfParseError(error, limits, isFirst), mayBeHead }, error.code === "HPE_INVALID_EOF_STATE", error.rawPacket);
+    connection.fail(
+      { status: statusOfParseError(error, limits, isFirst), mayBeHead },
+      error.code === "HPE_INVALID_EOF_STATE",
+      error.rawPacket,
+    );
   });
   node.on("timeout", (socket) => connections.get(socket)?.silent());
   // An accept that fails, as with EMFILE, ends that connection, not the process.

@@ -79,7 +79,7 @@ export class RequestBody implements BodySink, BodySource {
     else if (head.length === 0) this.#state = "complete";
     else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
     this.#gathered = !this.streamed || this.#state === "complete";
-    if (this.#gathered) return receiveBody(raw, this, this.#state !== "complete" && this.#state !== "refused"), this;
+    if (this.#gathered) return (receiveBody(raw, this, this.#state !== "complete" && this.#state !== "refused"), this);
     this.#kept = keepBody(raw, this);
     if (awaitsContinue) onFirstRead(raw, () => this.#continue());
     explainAbort(raw, (cause) => this.#disconnection(cause));
@@ -114,7 +114,9 @@ export class RequestBody implements BodySink, BodySource {
     if (this.complete || this.#state === "refused") return false;
     if (this.#state === "awaiting-continue") return true;
     if (this.streamed && this.#gathered) return false;
-    return this.streamed && !this.#kept ? this.#raw.readableLength >= this.#raw.readableHighWaterMark : this.length >= UNASKED_BODY;
+    return this.streamed && !this.#kept
+      ? this.#raw.readableLength >= this.#raw.readableHighWaterMark
+      : this.length >= UNASKED_BODY;
   }
 
   /** Does something of it lie here that nobody reads? */
@@ -178,7 +180,8 @@ export class RequestBody implements BodySink, BodySource {
 
   /** Nothing more of it can be read: fails what a handler may still wait for. */
   breakOff(): void {
-    if (this.streamed) failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off, and the client got an error`));
+    if (this.streamed)
+      failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off, and the client got an error`));
   }
 
   /** The client disconnected, of which Node tells no message whose response is out. */
@@ -193,7 +196,10 @@ export class RequestBody implements BodySink, BodySource {
    */
   discard(always = false): void {
     const raw = this.#raw;
-    const isRead = this.#unplug !== undefined || this.#reading !== undefined || (raw.readableDidRead && this.#stream?.begun !== true);
+    const isRead =
+      this.#unplug !== undefined ||
+      this.#reading !== undefined ||
+      (raw.readableDidRead && this.#stream?.begun !== true);
     if (isRead && !always) return;
     if (this.#stream?.begun === true) this.#stream.destroy(this.#notReadable(DISCARDED));
     exposeBody(raw);
@@ -305,7 +311,9 @@ export class RequestBody implements BodySink, BodySource {
     if (this.#failure !== undefined) return this.#failure;
     const { responseState } = this.#exchange;
     // Behind a response the client need not send it, and what it sends is discarded.
-    const late = responseState === "ended" || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
+    const late =
+      responseState === "ended" ||
+      (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
     if (late) return this.#notReadable(DISCARDED);
     // The end of a `for await` destroys it, too.
     const read = this.#raw.readableEnded || this.#stream?.begun === true;

@@ -235,7 +235,14 @@ function refusedLine(error: ParseError, isFirst: boolean): string | undefined {
   const start = before === -1 ? packet.search(/[^\r\n]|$/) : before + "\r\n\r\n".length;
   const lineEnd = packet.indexOf("\r\n", start);
   const line = packet.slice(start, lineEnd === -1 ? undefined : lineEnd);
-  const fields = lineEnd === -1 ? [] : packet.slice(lineEnd + 2, at).replace(/\r\n\r\n$/, "\r\n").split("\r\n").slice(0, -1);
+  const fields =
+    lineEnd === -1
+      ? []
+      : packet
+          .slice(lineEnd + 2, at)
+          .replace(/\r\n\r\n$/, "\r\n")
+          .split("\r\n")
+          .slice(0, -1);
   return fields.every((field) => FIELD_LINE.test(field)) ? line : undefined;
 }
 

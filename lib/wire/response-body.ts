@@ -25,12 +25,7 @@ import { clearTimeout, setTimeout } from "../timers";
  * await server.close();
  */
 export type Content =
-  | string
-  | ArrayBufferView
-  | ArrayBuffer
-  | Readable
-  | ReadableStream
-  | AsyncIterable<string | Uint8Array>;
+  string | ArrayBufferView | ArrayBuffer | Readable | ReadableStream | AsyncIterable<string | Uint8Array>;
 
 /** Content in the forms that are left: text, bytes, or a source. @internal */
 export type Body = string | Buffer | Source;
@@ -132,7 +127,8 @@ export function toBody(content: unknown): Body {
   if (typeof content === "object" && content !== null) {
     if (Symbol.asyncIterator in content) return new Source(content as AsyncIterable<unknown>);
     // jsdom's and older web streams have a reader only.
-    if (typeof (content as Partial<ReadableStream>).getReader === "function") return new Source(content as ReadableStream);
+    if (typeof (content as Partial<ReadableStream>).getReader === "function")
+      return new Source(content as ReadableStream);
   }
   const problem = `the content must be a string, bytes, a stream or an async iterable, got ${shown(content)}: ${remedyFor(content)}`;
   throw withCode("ERR_INVALID_ARGUMENT", new TypeError(problem));
@@ -156,7 +152,10 @@ export function bytesOf(chunk: unknown): Buffer {
   if (typeof bytes === "string") return Buffer.from(bytes);
   if (!(bytes instanceof Source)) return bytes;
   bytes.release();
-  throw withCode("ERR_INVALID_ARGUMENT", new TypeError("a source of content must yield strings or bytes, got another source"));
+  throw withCode(
+    "ERR_INVALID_ARGUMENT",
+    new TypeError("a source of content must yield strings or bytes, got another source"),
+  );
 }
 
 /** Wakes a {@link SourceWriter} when nothing more can be sent, whatever it is waiting for. */

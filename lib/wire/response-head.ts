@@ -123,7 +123,10 @@ export function cannotBeSent(error: unknown, fields: readonly string[]): TypeErr
   for (let i = 0; i < fields.length; i += 2) {
     const [name, value] = [fields[i]!, fields[i + 1]!];
     if (NO_TOKEN.test(name)) {
-      return invalidHeader(`the header ${shown(name)} cannot be sent: a name is made of letters, digits and hyphens`, cause);
+      return invalidHeader(
+        `the header ${shown(name)} cannot be sent: a name is made of letters, digits and hyphens`,
+        cause,
+      );
     }
     const character = NO_VALUE.exec(value)?.[0];
     if (character === undefined) continue;

@@ -20,7 +20,8 @@ interface Insides {
 export function sendWhole(response: ServerResponse, content: string | Buffer): void {
   if (content.length === 0) response.end();
   // Every byte as the character of the same number: head and content are one string then, and leave in one write.
-  else if (typeof content === "string" || content.length <= ONE_WRITE) response.end(content.toString("latin1"), "latin1");
+  else if (typeof content === "string" || content.length <= ONE_WRITE)
+    response.end(content.toString("latin1"), "latin1");
   else response.end(content);
 }
 

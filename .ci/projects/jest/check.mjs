@@ -58,10 +58,7 @@ await test("README: the first example is a complete Jest test", async () => {
   const readme = readFileSync(`${CHECKOUT}/README.md`, "utf8");
   const [, language, code] = /^```(js|ts)\n([\s\S]*?)^```$/m.exec(readme);
   mkdirSync("readme");
-  writeFileSync(
-    `readme/readme.test.${language}`,
-    code,
-  );
+  writeFileSync(`readme/readme.test.${language}`, code);
   writeFileSync(
     "readme/tsconfig.json",
     JSON.stringify({

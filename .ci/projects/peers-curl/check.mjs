@@ -116,22 +116,46 @@ for (const [name, args] of uploads) {
 
 /** Runs curl with `Expect: 100-continue`, which it keeps to for as long as it may. */
 async function expecting(server, path, ...args) {
-  const asked = ["-sSv", "--max-time", "20", "--expect100-timeout", "15", "-H", "Expect: 100-continue", "-o", "/dev/null"];
-  const { code, output } = await run("curl", [...asked, "--cacert", "cert.pem", ...args, "-T", "fits.bin", `${server.url}${path}`]);
+  const asked = [
+    "-sSv",
+    "--max-time",
+    "20",
+    "--expect100-timeout",
+    "15",
+    "-H",
+    "Expect: 100-continue",
+    "-o",
+    "/dev/null",
+  ];
+  const { code, output } = await run("curl", [
+    ...asked,
+    "--cacert",
+    "cert.pem",
+    ...args,
+    "-T",
+    "fits.bin",
+    `${server.url}${path}`,
+  ]);
   return { code, statuses: [...output.matchAll(/^< HTTP\/1\.1 (\d+)/gm)].map(([, status]) => Number(status)) };
 }
 
 for (const options of [{}, { tls: testCertificate }]) {
   let bytes = 0;
-  const server = await start(async (request) => {
-    const status = Number(request.url.path.slice(1));
-    if (status !== 200) return request.respond(status, "no");
-    bytes = (await request.bodyStream.toArray()).reduce((sum, chunk) => sum + chunk.length, 0);
-    await request.respond(200);
-  }, { stream: true, ...options });
+  const server = await start(
+    async (request) => {
+      const status = Number(request.url.path.slice(1));
+      if (status !== 200) return request.respond(status, "no");
+      bytes = (await request.bodyStream.toArray()).reduce((sum, chunk) => sum + chunk.length, 0);
+      await request.respond(200);
+    },
+    { stream: true, ...options },
+  );
   const scheme = server.url.slice(0, server.url.indexOf(":"));
   const event = scheme === "https" ? "secureConnection" : "connection";
-  for (const [framing, args] of [["Content-Length", []], ["chunked", ["-H", "Transfer-Encoding: chunked"]]]) {
+  for (const [framing, args] of [
+    ["Content-Length", []],
+    ["chunked", ["-H", "Transfer-Encoding: chunked"]],
+  ]) {
     for (const status of [417, 401, 413]) {
       await test(`curl over ${scheme} with Expect: 100-continue, ${framing}: refused with ${status}, it sends no body`, async () => {
         const connected = once(server.node, event);

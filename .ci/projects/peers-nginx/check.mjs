@@ -214,12 +214,22 @@ await test("nginx: a server that streams, uploads passed on as they arrive", asy
       await request.respond(200, JSON.stringify({ bytes }));
     });
   }
-  const other = await Nginx.start("stream", servers.map((server) => server.getPort()));
+  const other = await Nginx.start(
+    "stream",
+    servers.map((server) => server.getPort()),
+  );
   const body = Buffer.alloc(64 * 1024 * 1024);
   for (const headers of [{}, { "Transfer-Encoding": "chunked" }]) {
-    assert.deepEqual(await ask(`${other.url}/upload/`, { method: "POST", body, headers }), { status: 200, told: { bytes: body.length } });
-    for (const [path, expected] of [["refused", { status: 401, told: "who?" }], ["cut", { status: 413, told: "enough" }]]) {
-      for (let i = 0; i < 20; i++) assert.deepEqual(await ask(`${other.url}/upload/${path}`, { method: "POST", body, headers }), expected);
+    assert.deepEqual(await ask(`${other.url}/upload/`, { method: "POST", body, headers }), {
+      status: 200,
+      told: { bytes: body.length },
+    });
+    for (const [path, expected] of [
+      ["refused", { status: 401, told: "who?" }],
+      ["cut", { status: 413, told: "enough" }],
+    ]) {
+      for (let i = 0; i < 20; i++)
+        assert.deepEqual(await ask(`${other.url}/upload/${path}`, { method: "POST", body, headers }), expected);
     }
   }
   await other.stop();
@@ -229,7 +239,10 @@ await test("nginx: a server that streams, uploads passed on as they arrive", asy
 await test("a 502, and what nginx's log says of it, as docs/when-something-goes-wrong.md has it", async () => {
   const servers = [newAsyncHttpServer(), newAsyncHttpServer()];
   for (const server of servers) await server.listen(0);
-  const other = await Nginx.start("bad-gateway", servers.map((server) => server.getPort()));
+  const other = await Nginx.start(
+    "bad-gateway",
+    servers.map((server) => server.getPort()),
+  );
   const asked = ask(other.url, { method: "POST", body: "x" });
   await Promise.race(servers.map((server) => server.acceptRequest()));
   for (const server of servers) await server.close();

@@ -5,7 +5,9 @@ import { delayed, startTestServer, truncated } from "asynchttpserver/testing";
 
 async function job(name, play) {
   let timer;
-  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`${name}: nothing for 5 s`)), 5_000)));
+  const late = new Promise(
+    (_, reject) => (timer = setTimeout(() => reject(new Error(`${name}: nothing for 5 s`)), 5_000)),
+  );
   await Promise.race([play(), late]);
   clearTimeout(timer);
   console.log(`ok ${name}`);
