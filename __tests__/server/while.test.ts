@@ -33,7 +33,7 @@ describe("a client that is done before it has asked", () => {
     const server = await startServer();
     const begun = performance.now();
     const error = await rejectionOf(server.acceptRequest({ while: Promise.reject(failure), timeout: 30_000 }));
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    expect(performance.now() - begun).toBeLessThan(3_500);
     expect(error).toMatchObject({ name: "Error", code: "ERR_CLIENT_FINISHED", cause: failure });
     expect(error.message.split("\n")).toEqual([
       `the client failed before a request arrived at ${server.url}: Error: the client broke`,

@@ -239,7 +239,7 @@ test.each(moments)("close() when $when: it settles, and so does every respond", 
   const start = performance.now();
   await app.server.close();
   // "Within milliseconds", on a machine that does much else.
-  expect(performance.now() - start).toBeLessThan(1000);
+  expect(performance.now() - start).toBeLessThan(5_000);
   await waiting;
   await serving;
   app.released.resolve();

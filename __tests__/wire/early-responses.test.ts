@@ -134,7 +134,7 @@ describe.each(uploads)("a body by $framing", ({ head, body }) => {
     await request.respond(401, "early");
     const start = performance.now();
     await server.close();
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(5_000);
     expect((await client.read(1))[0]).toMatchObject({ status: 401, whole: true });
   });
 

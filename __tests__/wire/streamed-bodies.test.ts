@@ -819,7 +819,7 @@ describe("close()", () => {
     const start = performance.now();
     await server.close();
     // "Within milliseconds", on a machine that does much else.
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(5_000);
     expect(await rejectionOf(request.readBody())).toMatchObject({
       code: expect.stringMatching(/^ERR_(?:CLIENT_DISCONNECTED|BODY_NOT_READABLE)$/),
     });

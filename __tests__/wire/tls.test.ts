@@ -266,7 +266,7 @@ describe("the server is unharmed, and nothing reaches the handler, by", () => {
 });
 
 describe("close", () => {
-  const soon = 250;
+  const soon = 2_000;
 
   test.each<[state: string, open: (server: AsyncHttpServer) => Promise<unknown>]>([
     ["one that has not begun its handshake", dial],

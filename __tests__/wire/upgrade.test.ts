@@ -362,7 +362,7 @@ describe("a handler that fails", () => {
 });
 
 describe("close", () => {
-  const soon = 250;
+  const soon = 2_000;
 
   test.each<[state: string, open: (server: AsyncHttpServer) => Promise<Duplex>]>([
     [
