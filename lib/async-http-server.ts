@@ -149,7 +149,7 @@ export class AsyncHttpServer {
     this.node.on("tlsClientError", (error: NodeJS.ErrnoException) => {
       if (error.code === "ERR_SSL_HTTP_REQUEST") this.#traffic.spokePlainHttp();
     });
-    // Whoever makes Node's server listen, or closes it, has done so with this one.
+    // Somebody who makes Node's server listen, or closes it, has done so with this one.
     this.node.on("listening", () => this.#notice());
     this.node.on("close", () => {
       // Every connection has ended by now, and it may be listening again in the next turn.

@@ -130,7 +130,7 @@ export class AcceptQueue {
 
   /** Takes the longest wait that a request fits out of the queue. */
   #waiterFor(exchange: Exchange): Waiter | undefined {
-    // Nearly always the first: whoever is not picky takes anything.
+    // Nearly always the first: a wait that is not picky takes anything.
     if (this.#waiting.first?.picky !== true) return this.#waiting.shift();
     for (const waiter of Array.from(this.#waiting)) {
       // What a wait is asked is the user's code, which may end others.

@@ -8,7 +8,7 @@ import { requestOf, type Request } from "../request";
  */
 export type RequestCallback = (request: Request) => unknown;
 
-/** Is told of the error of whoever got a request. @internal */
+/** Is told of the error of a handler. @internal */
 export type Report = (error: unknown, exchange: Exchange) => void;
 
 /** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. @internal */

@@ -55,7 +55,7 @@ export class Descriptors {
   allowRequest(assumed: number): boolean {
     if (assumed < 0) return true;
     this.#limit ??= maxDescriptors();
-    // Whoever asks for more than half of all asks out of curiosity.
+    // A question for more than half of all is asked out of curiosity.
     this.#assumed = assumed < this.#limit / 2 ? assumed : -1;
     return this.#haveRoomFor(assumed);
   }
