@@ -5,7 +5,7 @@ import { util } from "../node";
 /** How long a summary may be, in characters. */
 const LONGEST = 200;
 
-/** Shows the error of a callback to whoever reads stderr. Never throws. */
+/** Shows the error of a handler on stderr. Never throws. */
 export function printFailure(error: unknown, line: string, why = ""): void {
   try {
     process.stderr.write(`asynchttpserver: the handler failed for ${line}${why}\n${inspected(error)}\n`);
@@ -21,7 +21,7 @@ function inspected(error: unknown): string {
     if (isError(error) && "matcherResult" in error) return error.stack!;
     return util.inspect(error);
   } catch {
-    // Its stack, message or cause throws when it is read, or whoever formats stacks does.
+    // Reading its stack, message or cause throws, or the formatter of stacks does.
     return summary(error);
   }
 }

@@ -116,7 +116,7 @@ function standIn(current: () => TestServer | undefined): TestServer {
   function get(_target: TestServer, name: string | symbol): unknown {
     const server = current();
     if (server === undefined) {
-      // Whoever awaits, prints or compares it asks for names that no server has.
+      // Code that awaits, prints or compares it asks for names that no server has.
       if (!known.has(name)) return Reflect.get(nobody, name);
       const error = new Error(NO_SERVER);
       throw new Caller(get).blame(withCode("ERR_SERVER_NOT_LISTENING", error));

@@ -11,7 +11,7 @@ export const emptyBody: Buffer = Buffer.alloc(0);
  * Gathers the bytes of one body.
  *
  * A body in one chunk is that chunk, not a copy. A large one with a known length is copied once, into a buffer that is
- * made when half of it has arrived: whoever announces 8 MiB and sends one byte gets memory for one byte.
+ * made when half of it has arrived: a client that announces 8 MiB and sends one byte costs memory for one byte.
  */
 export class BodyBuffer {
   /** How many bytes have arrived. */
