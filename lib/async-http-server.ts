@@ -2,12 +2,11 @@ import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { AcceptQueue } from "./server/accept-queue";
 import { bind, listenOptions, urlOf } from "./server/listen";
-import { CallbackErrors } from "./server/callback-errors";
-import { Callbacks, type Report, type RequestCallback } from "./server/callbacks";
+import { CallbackErrors, Callbacks, printFailure, type Report } from "./server/callbacks";
 import { Descriptors } from "./server/file-descriptors";
 import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
 import { Caller, withCode } from "./errors";
-import { util } from "./node";
+import { afterPoll, util } from "./node";
 import type { Exchange } from "./wire/exchange";
 import { connectClients, type Clients } from "./wire/node-server";
 import { WatchedPromise } from "./wire/watched-promise";
@@ -20,17 +19,15 @@ import {
   type CloseOptions,
   type WaitOptions,
 } from "./options";
-import type { Request } from "./request";
-import { printFailure } from "./server/show-error";
+import type { Request, RequestCallback } from "./request";
 import { State } from "./server/state";
 import { TrafficReport } from "./server/traffic-report";
-import { afterLook } from "./timers";
-import { accept, handled, over, Wait } from "./server/wait";
+import { accept, endOfIteration, handled, Wait } from "./server/wait";
 
-/** How often the event loop looks at its sockets in vain until nothing more is on its way: TLS takes a few for its handshake. */
-const QUIET_LOOKS = 3;
-/** How often at most, while there is always something. */
-const MOST_LOOKS = 200;
+/** After how many polls without news nothing more is on its way: TLS takes a few for its handshake. */
+const QUIET_POLLS = 3;
+/** How many polls at most, while there is always something. */
+const MOST_POLLS = 200;
 
 /** Prints requests and responses where NODE_DEBUG names the package. */
 const debug = util.debuglog("asynchttpserver");
@@ -101,7 +98,7 @@ export class AsyncHttpServer {
   /** Settles when the server is closed, while that is under way. */
   #closing: Promise<void> | undefined = undefined;
   /** Cuts the grace of a `close` short. */
-  #hurry: (() => void) | undefined = undefined;
+  #skipGrace: (() => void) | undefined = undefined;
   /** Is it closed by the end of an `await using` block? */
   #disposed = false;
   /** Settles `serve`, if there is one. */
@@ -423,8 +420,9 @@ export class AsyncHttpServer {
       done: false,
       value: accept(exchange, this.#reportToLoop),
     });
-    const next = (): Promise<IteratorResult<Request>> => this.#accept(false, undefined, step, undefined, over);
-    return { next, return: () => Promise.resolve(over()) };
+    const next = (): Promise<IteratorResult<Request>> =>
+      this.#accept(false, undefined, step, undefined, endOfIteration);
+    return { next, return: () => Promise.resolve(endOfIteration()) };
   }
 
   /** A request has arrived whole; reading `request` makes the object that users see. @internal */
@@ -438,15 +436,15 @@ export class AsyncHttpServer {
     }
     this.#traffic.clear();
     // What a callback does about its client's end is its error still.
-    await afterLook();
+    await afterPoll();
     this.#errors.throwAll();
   }
 
   /** Settles when everything has come that clients sent before: connections are accepted one at a time. @internal */
   protected async quiet(): Promise<void> {
     let before = -1;
-    for (let looks = 0, quiet = 0; looks < MOST_LOOKS && quiet < QUIET_LOOKS; looks++) {
-      await afterLook();
+    for (let polls = 0, quiet = 0; polls < MOST_POLLS && quiet < QUIET_POLLS; polls++) {
+      await afterPoll();
       quiet = this.#traffic.events === before ? quiet + 1 : 0;
       before = this.#traffic.events;
     }
@@ -534,7 +532,7 @@ export class AsyncHttpServer {
   }
 
   async #end(grace: number): Promise<void> {
-    if (grace === 0) this.#hurry?.();
+    if (grace === 0) this.#skipGrace?.();
     this.#closing ??= this.#shut(grace);
     await this.#closing;
     this.#closing = undefined;
@@ -543,18 +541,18 @@ export class AsyncHttpServer {
   }
 
   async #shut(grace: number): Promise<void> {
-    const hurry = new Promise<void>((resolve) => (this.#hurry = resolve));
+    const skipped = new Promise<void>((resolve) => (this.#skipGrace = resolve));
     await this.#binding?.catch(ignore);
     this.#state.become("draining");
     const closed = stopListening(this.node);
-    if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, hurry]));
-    this.#hurry = undefined;
+    if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, skipped]));
+    this.#skipGrace = undefined;
     this.#stop();
     let cut = false;
     for (const { exchanges } of this.#clients.connections.values()) cut ||= exchanges.length > 0;
     await endAll(this.#clients, closed, this.#rules?.farewell);
     // What a callback does about the end of its client, or a `respond` that it did not await, is its error still.
-    if (cut || WatchedPromise.doubtful > 0) await afterLook();
+    if (cut || WatchedPromise.doubtful > 0) await afterPoll();
     this.#endServing();
   }
 

@@ -4,9 +4,8 @@
  * `async-http-server` is the server, `request` what it hands out; `http/` is the vocabulary, which knows nothing of sockets.
  */
 export { AsyncHttpServer, newAsyncHttpServer } from "./async-http-server";
-export type { RequestCallback } from "./server/callbacks";
 export type { AsyncHttpServerOptions, CloseOptions, WaitOptions } from "./options";
-export { Request } from "./request";
+export { Request, type RequestCallback } from "./request";
 export type { Content } from "./wire/response-body";
 export type { ErrorCode } from "./errors";
 export { nimMaxDescriptorsFallback } from "./server/file-descriptors";

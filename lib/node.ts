@@ -10,10 +10,18 @@ export const fs = process.getBuiltinModule("node:fs");
 export const http = process.getBuiltinModule("node:http");
 export const net = process.getBuiltinModule("node:net");
 export const stream = process.getBuiltinModule("node:stream");
-export const timers = process.getBuiltinModule("node:timers");
 export const url = process.getBuiltinModule("node:url");
 export const util = process.getBuiltinModule("node:util");
 export const vm = process.getBuiltinModule("node:vm");
 
 /** Loaded where it is used: it takes longer to load than the whole package. */
 export const https = (): typeof import("node:https") => process.getBuiltinModule("node:https");
+
+/** Node's own timers, taken when the module loads: what a test replaces later does not reach the server. */
+export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } =
+  process.getBuiltinModule("node:timers");
+
+/** Settles when the event loop has polled its sockets again: the first turn may be the rest of this one, without a poll. */
+export async function afterPoll(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -502,6 +502,13 @@ export class Request {
   }
 }
 
+/**
+ * Handles a request: responds to it now or later.
+ *
+ * Its return value matters in one case only: a promise that is rejected is an error of the handler.
+ */
+export type RequestCallback = (request: Request) => unknown;
+
 /** The functions that are on the stack when they were called, whatever a spy has put in their place. */
 const { form, formData, json, readBody, respond, respondJson, sendHeaders } = Request.prototype;
 const getBody = Object.getOwnPropertyDescriptor(Request.prototype, "body")!.get!;

@@ -112,7 +112,7 @@ function readPicture(): Map<string, number> {
 const layers = readPicture();
 
 /** The files without I/O that use something of Node all the same: its timers, status phrases and query parser. */
-const usersOfNode = new Set(["timers", "http/status", "http/uri"]);
+const usersOfNode = new Set(["http/status", "http/uri"]);
 
 /** A graph as the files that each one imports. */
 type Imports = ReadonlyMap<string, readonly string[]>;

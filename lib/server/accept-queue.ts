@@ -1,6 +1,6 @@
 import type { Exchange } from "../wire/exchange";
 import { Fifo, type Linked } from "../fifo";
-import { setTimeout } from "../timers";
+import { setTimeout } from "../node";
 
 /** Milliseconds until a server that may take no more is asked again. */
 const ASK_AGAIN = 50;

@@ -1,17 +1,13 @@
 import { settled, type Exchange } from "../wire/exchange";
-import { requestOf, type Request } from "../request";
+import { isResponse } from "../http/fetch-response";
+import { codeToString } from "../http/status";
+import { util } from "../node";
+import { requestOf, type Request, type RequestCallback } from "../request";
 
-/**
- * Is given a request, and answers it now or later.
- *
- * What it returns is looked at for one thing only: a promise that is rejected is the callback's failure.
- */
-export type RequestCallback = (request: Request) => unknown;
-
-/** Is told of the error of a handler. @internal */
+/** Is told of the error of a handler. */
 export type Report = (error: unknown, exchange: Exchange) => void;
 
-/** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. @internal */
+/** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. */
 export class Callbacks {
   readonly #onError: ((error: unknown, request: Request) => unknown) | undefined;
   /** What each failed request has failed with already. */
@@ -52,11 +48,12 @@ export class Callbacks {
 
 /** Calls a handler, whose failure is met in its own asynchronous context, too. */
 function runHandler(exchange: Exchange, callback: RequestCallback): void {
-  const failed = (error: unknown): void => exchange.report!(error, exchange);
   try {
-    follow(callback(requestOf(exchange)), failed);
+    const result = callback(requestOf(exchange));
+    // The promise of a response that left at once is no news.
+    if (result !== settled) follow(result, (error) => exchange.report!(error, exchange));
   } catch (error) {
-    failed(error);
+    exchange.report!(error, exchange);
   }
 }
 
@@ -71,9 +68,116 @@ function isClientsDoing(exchange: Exchange, error: unknown): boolean {
 
 /** Reports the rejection of what a handler has returned, if that is a promise. */
 function follow(result: unknown, failed: (error: unknown) => void): void {
-  // The promise of a response that left at once is no news.
-  if (result === settled || typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then !== "function")
-    return;
+  if (typeof (result as Partial<PromiseLike<unknown>> | null | undefined)?.then !== "function") return;
   // By way of a real promise: a thenable may call back twice, throw, or be fulfilled with one that is rejected.
   Promise.resolve(result).then(undefined, failed);
+}
+
+/** How many errors are kept for `close()`; of those beyond it only the number is known. */
+const KEPT = 100;
+/** How many requests the error of several names. */
+const NAMED = 5;
+
+/** A callback's error, and the request line to which it belongs. */
+interface CallbackError {
+  readonly error: unknown;
+  readonly line: string;
+}
+
+/** Errors of callbacks that nobody has been told of yet. Each leaves once. */
+export class CallbackErrors {
+  #kept: CallbackError[] = [];
+  #beyond = 0;
+
+  keep(error: unknown, line = ""): void {
+    if (this.#kept.length < KEPT) this.#kept.push({ error, line });
+    else this.#beyond++;
+  }
+
+  get length(): number {
+    return this.#kept.length;
+  }
+
+  /** Those that are kept, oldest first. */
+  get kept(): readonly CallbackError[] {
+    return this.#kept;
+  }
+
+  /** The oldest one, for the loop that asks next. */
+  takeFirst(): unknown {
+    return this.#kept.shift()?.error;
+  }
+
+  /** Throws what is left: one error itself, several together. */
+  throwAll(): void {
+    const kept = this.#kept;
+    const errors = kept.map(({ error }) => error);
+    const beyond = this.#beyond;
+    this.#kept = [];
+    this.#beyond = 0;
+    if (errors.length + beyond === 0) return;
+    if (errors.length === 1 && beyond === 0) throw errors[0];
+    const lines = [...new Set(kept.map(({ line }) => line))];
+    const named = lines.length === 0 ? "" : `: ${lines.slice(0, NAMED).join(", ")}${lines.length > NAMED ? ", …" : ""}`;
+    const more = beyond === 0 ? "" : `, of which ${errors.length} are here`;
+    const error = new AggregateError(errors, `${errors.length + beyond} errors in handlers${more}${named}`);
+    // The lines that count are in the errors.
+    error.stack = `${error.name}: ${error.message}`;
+    throw error;
+  }
+}
+
+/** How long a summary may be, in characters. */
+const LONGEST = 200;
+
+/** Shows the error of a handler on stderr. Never throws. */
+export function printFailure(error: unknown, line: string, why = ""): void {
+  try {
+    process.stderr.write(`asynchttpserver: the handler failed for ${line}${why}\n${inspected(error)}\n`);
+  } catch {
+    // Nobody reads it.
+  }
+}
+
+/** An error in full, with its stack and whatever it carries. Never throws, whatever was thrown. */
+function inspected(error: unknown): string {
+  try {
+    // What Jest's `expect` carries besides says the same once more.
+    if (isError(error) && "matcherResult" in error) return error.stack!;
+    return util.inspect(error);
+  } catch {
+    // Reading its stack, message or cause throws, or the formatter of stacks does.
+    return summary(error);
+  }
+}
+
+/** What was thrown, or what a promise was fulfilled with, in one line. Never throws. */
+export function summary(value: unknown): string {
+  let text = "something that cannot be shown";
+  try {
+    if (isError(value)) text = errorLine(value);
+    else if (isResponse(value)) text = `a response, ${codeToString(value.status)}`;
+    else text = util.inspect(value, { depth: 0, breakLength: Infinity });
+  } catch {
+    // Shown as what it is: that.
+  }
+  text = text.replace(/\s+/g, " ").trim();
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+/** In a test runner's sandbox an error of Node's is not `instanceof Error`. */
+function isError(value: unknown): value is Error {
+  return (
+    typeof value === "object" && value !== null && typeof (value as Error).message === "string" && "stack" in value
+  );
+}
+
+/** `fetch` only says that it failed: the reason is its cause. */
+function errorLine(error: Error): string {
+  const line = `${error.name}: ${error.message}`;
+  const { cause } = error;
+  if (!isError(cause)) return line;
+  // OpenSSL's message begins with a thread, and names its own source file.
+  const { code, message, reason } = cause as NodeJS.ErrnoException & { reason?: unknown };
+  return `${line} (${typeof reason === "string" ? reason : message === "" ? String(code) : message})`;
 }

@@ -1,8 +1,7 @@
 import type { AddressInfo, ListenOptions, Server } from "node:net";
-import { fs, net } from "../node";
+import { afterPoll, fs, net } from "../node";
 import { systemError } from "../errors";
 import { invalid } from "../options";
-import { afterLook } from "../timers";
 
 /** Connections that the system holds until they are accepted; of Node's 511, a burst of 1,000 clients makes half wait a second. */
 const BACKLOG = 4096;
@@ -38,7 +37,7 @@ function isPath(address: string): boolean {
 export async function bind(server: Server, options: ListenOptions): Promise<void> {
   // A port that is given may be one that was closed just now. A client of this process with a connection to it hears of
   // the end when the event loop looks at its socket; until then it would send its next request into that connection.
-  if (options.port !== 0) await afterLook();
+  if (options.port !== 0) await afterPoll();
   const error = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     // Bun gives `null` to the listener of an event that carries nothing.
     const done = (cause?: NodeJS.ErrnoException | null): void => {

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Connection } from "../wire/connection";
 import { CLOSE_LINGER_TIME } from "../wire/lingering-close";
 import type { Clients } from "../wire/node-server";
-import { clearInterval, clearTimeout, setInterval, setTimeout } from "../timers";
+import { clearInterval, clearTimeout, setInterval, setTimeout } from "../node";
 
 /** Milliseconds for which idle connections stay open, for a request that is on its way. */
 const IDLE_GRACE = 1_000;
@@ -32,13 +32,13 @@ export function stopListening(node: http.Server): Promise<unknown> {
 /**
  * Lets what has arrived be answered, each connection ending with its last response.
  *
- * @param over settles when there is nothing left to wait for
+ * @param finished settles when there is nothing left to wait for
  * @returns settles then, or when the grace is over, in milliseconds
  */
 export async function finishWithin(
   grace: number,
   connections: ReadonlyMap<Socket, Connection>,
-  over: Promise<unknown>,
+  finished: Promise<unknown>,
 ): Promise<void> {
   for (const connection of connections.values()) connection.finish();
   const sweep = setInterval(() => {
@@ -48,7 +48,7 @@ export async function finishWithin(
   const timeUp = new Promise((resolve) => {
     if (grace !== Infinity) timer = setTimeout(resolve, grace);
   });
-  await Promise.race([over, timeUp]);
+  await Promise.race([finished, timeUp]);
   clearInterval(sweep);
   clearTimeout(timer);
 }

@@ -1,11 +1,10 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
-import type { Report } from "./callbacks";
+import { type Report, summary } from "./callbacks";
 import { withCode, type Caller } from "../errors";
 import type { Exchange } from "../wire/exchange";
 import { invalid, type WaitOptions } from "../options";
 import { requestOf, type Request } from "../request";
-import { summary } from "./show-error";
-import { clearTimeout, setTimeout } from "../timers";
+import { clearTimeout, setTimeout } from "../node";
 
 /** How much of `where` and of what a client came to an error shows, in characters. */
 const SHOWN = 100;
@@ -190,7 +189,7 @@ export function accept(exchange: Exchange, report: Report): Request {
 }
 
 /** The last step of `for await`. */
-export function over(): IteratorResult<Request> {
+export function endOfIteration(): IteratorResult<Request> {
   return { done: true, value: undefined };
 }
 

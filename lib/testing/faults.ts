@@ -1,9 +1,8 @@
 import { endSoon, reset } from "../wire/lingering-close";
 import { bytesOf, headFirst, Source, toBody, type Body, type Content } from "../wire/response-body";
-import { stream } from "../node";
+import { clearTimeout, setTimeout, stream } from "../node";
 import { invalid } from "../options";
 import type { Request } from "../request";
-import { clearTimeout, setTimeout } from "../timers";
 
 type Pieces = AsyncGenerator<string | Uint8Array, void, undefined>;
 

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { AsyncHttpServer, type TestRules } from "../async-http-server";
-import type { RequestCallback } from "../server/callbacks";
+import type { RequestCallback } from "../request";
 import type { AsyncHttpServerOptions } from "../options";
 import { Caller } from "../errors";
 import { requestOf, type Request } from "../request";

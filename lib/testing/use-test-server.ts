@@ -1,6 +1,6 @@
 import { Caller, withCode } from "../errors";
 import { checkOptions, invalid, type AsyncHttpServerOptions } from "../options";
-import type { RequestCallback } from "../server/callbacks";
+import type { RequestCallback } from "../request";
 import { startTestServer, TestServer } from "./test-server";
 
 /** The functions of a test runner that run something before and after each test. */

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
-import { setImmediate } from "../timers";
-import { AsyncContext } from "./async-context";
-import type { Exchange } from "./exchange";
+import { setImmediate } from "../node";
+import { AsyncContext, type Exchange } from "./exchange";
 import { leaveBody } from "./incoming-message";
 import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
@@ -193,7 +192,7 @@ export class Connection {
 
   /** A response is with the operating system. */
   responseFinished(exchange: Exchange): void {
-    endsAsTold(this.socket);
+    if (exchange.closes) endsAsTold(this.socket);
     if (exchange !== this.#current || this.socket.destroyed) return;
     // As with bare `node:http`, the rest of the body is read by them or discarded, and the connection goes on.
     if (exchange.answeredByOthers && !exchange.body.complete)

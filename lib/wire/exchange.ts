@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
+import { asyncHooks } from "../node";
 import { codeToString, reasonPhrase } from "../http/status";
-import { AsyncContext } from "./async-context";
 import type { Connection } from "./connection";
 import { reset } from "./lingering-close";
 import { RequestBody, type BodyOptions } from "./request-body";
@@ -12,7 +12,7 @@ import type { Head } from "./request-head";
 import { Source, SourceWriter, toBody, type Body, type Content } from "./response-body";
 import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type ResponseHead } from "./response-head";
 import { dumpBody } from "./incoming-message";
-import { sendHead, sendWhole, writeLastHead } from "./server-response";
+import { endsAsTold, sendHead, sendWhole, writeLastHead } from "./server-response";
 import { RESPONSE, type ResponseState } from "./states";
 import { assignSocket, switchesProtocol, type BytesBehind } from "./upgrade";
 import { WatchedPromise } from "./watched-promise";
@@ -27,6 +27,14 @@ export const settled = Promise.resolve();
 const SHARED_CONTEXT = Number(process.versions.node.split(".")[0]) < 24;
 
 const failureHeaders = { "content-type": "text/plain", connection: "close" };
+
+/** The asynchronous context of a connection or a request. */
+export class AsyncContext extends asyncHooks.AsyncResource {
+  /** Does it keep the process alive? Jest asks, and would call it an open handle otherwise. */
+  hasRef(): boolean {
+    return false;
+  }
+}
 
 /** One request on a connection and the response to it. */
 export class Exchange implements Linked<Exchange> {
@@ -162,10 +170,10 @@ export class Exchange implements Linked<Exchange> {
       if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code))
         return this.#respondSwitch(code, init);
       const head = this.#decide(code, init, reason, body);
-      if (!(body instanceof Source)) return this.#respondWhole(head, body);
+      if (source === undefined) return this.#respondWhole(head, body as string | Buffer);
       if (!head.hasContent || this.#gone) return this.#respondWhole(head, "");
       kept = true;
-      return this.#respondWithSource(head, body);
+      return this.#respondWithSource(head, source);
     } finally {
       if (!kept) source?.release();
     }
@@ -402,7 +410,8 @@ export class Exchange implements Linked<Exchange> {
       if (last) writeLastHead(response, head);
       else response.writeHead(head.code, head.reason, head.fields);
     } catch (error) {
-      // So that another response can take it.
+      // So that another response can take it, and the socket ends as it is told to.
+      endsAsTold(this.socket);
       if (this.bytesBehind !== undefined) response.detachSocket(this.socket);
       throw cannotBeSent(error, head.fields);
     }

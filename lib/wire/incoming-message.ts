@@ -1,6 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { http, stream, util } from "../node";
-import { setImmediate } from "../timers";
+import { http, setImmediate, stream, util } from "../node";
 
 /** Where the bytes of a request body go. */
 export interface BodySink {

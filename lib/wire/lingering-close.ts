@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import type { Exchange } from "./exchange";
 import { endsAsTold } from "./server-response";
-import { afterLook, clearTimeout, setInterval, clearInterval, setTimeout } from "../timers";
+import { afterPoll, clearTimeout, setInterval, clearInterval, setTimeout } from "../node";
 
 /** How long a client may go on sending behind its last response, in milliseconds, so that it gets to read that. */
 const LINGER_TIME = 30_000;
@@ -72,7 +72,7 @@ export function endIdle(socket: Socket): void {
     if (socket.bytesRead === bytesRead) socket.destroy();
     else discardRest(socket, false, CLOSE_LINGER_TIME);
   };
-  socket.once("finish", () => void afterLook().then(leave));
+  socket.once("finish", () => void afterPoll().then(leave));
 }
 
 /** Ends a connection once all that was written is with the operating system; also one that is no socket but a stream. */

@@ -2,8 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { shown, withCode } from "../errors";
-import { util } from "../node";
-import { clearTimeout, setTimeout } from "../timers";
+import { clearTimeout, setTimeout, util } from "../node";
 
 /**
  * What a response can carry: text (sent as UTF-8), bytes, or a source that yields either as it goes.

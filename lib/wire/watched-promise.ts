@@ -1,4 +1,4 @@
-import { setImmediate } from "../timers";
+import { setImmediate } from "../node";
 
 /**
  * A promise that reports its rejection where nobody has asked for it, so that a forgotten `await` ends no process.

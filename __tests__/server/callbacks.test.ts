@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { CallbackErrors } from "../../lib/server/callback-errors";
+import { CallbackErrors } from "../../lib/server/callbacks";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { RawClient } from "../helpers/raw-client";
 import { deferred, echo, get, hasSettled, rejectionOf, send, settle, startServer, thrownBy } from "../helpers/servers";
