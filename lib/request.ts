@@ -421,7 +421,7 @@ export class Request {
   }
 
   #failed(error: unknown, entry: (...given: never[]) => unknown): Promise<never> {
-    return this.#exchange.watch(Promise.reject(about(error, this.#line(), entry) as Error));
+    return this.#exchange.watch(Promise.reject(about(error, String(this), entry) as Error));
   }
 
   #whole(entry: () => unknown): Buffer {
@@ -462,6 +462,11 @@ export class Request {
     }
   }
 
+  /** Gives method and target, as a log line or an error names a request: `POST /orders?id=1`. */
+  toString(): string {
+    return String(Request.#self(this).#exchange);
+  }
+
   /** Keeps Vitest from copying a request without its private fields. @internal */
   get [Symbol.toStringTag](): string {
     return "Request";
@@ -478,7 +483,7 @@ export class Request {
     options: object,
     inspect: (value: object, options: object) => string,
   ): string {
-    const name = `Request ${this.#line()}`;
+    const name = `Request ${this}`;
     return depth < 0 ? `[${name}]` : `${name} ${inspect({ body: this.#bodyStart(), status: this.status }, options)}`;
   }
 
@@ -495,10 +500,6 @@ export class Request {
     return text.length > SHOWN || received.length > SHOWN * 4
       ? `${text.slice(0, SHOWN)}… (${received.length} bytes)`
       : text;
-  }
-
-  #line(): string {
-    return `${this.reqMethod} ${this.#exchange.raw.url!}`;
   }
 }
 
