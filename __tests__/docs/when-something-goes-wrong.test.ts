@@ -225,9 +225,7 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     return [status];
   },
 
-  "501 Not Implemented": async () => [
-    await statusOf({}, (url) => fetch(url, { method: "patch" })),
-  ],
+  "501 Not Implemented": async () => [await statusOf({}, (url) => fetch(url, { method: "patch" }))],
 
   // The 502 itself: .ci/projects/peers-nginx. Here what makes nginx say so.
   "502 Bad Gateway from nginx": async () => {
