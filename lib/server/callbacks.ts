@@ -2,9 +2,9 @@ import { settled, type Exchange } from "../wire/exchange";
 import { requestOf, type Request } from "../request";
 
 /**
- * Is given a request, and answers it now or later.
+ * A handler: it is given a request, and responds now or later.
  *
- * What it returns is looked at for one thing only: a promise that is rejected is the callback's failure.
+ * What it returns matters for one thing only: a promise that is rejected is the handler's failure.
  */
 export type RequestCallback = (request: Request) => unknown;
 
