@@ -283,7 +283,7 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     const project = new Project();
     try {
       const program = join(project.directory, "app.mts");
-      writeFileSync(program, `import fs from "node:fs"; const has: boolean = fs !== null; console.error(has);`);
+      writeFileSync(program, `import fs from "node:fs"; const has: boolean = fs !== null; console.error(String(has));`);
       const { stderr } = await output([program], { cwd: project.directory });
       if (!knows) return [/ERR_UNKNOWN_FILE_EXTENSION/.exec(stderr)![0]];
       expect(stderr).toMatch(/^true$/m);
