@@ -462,7 +462,22 @@ export class Request {
     }
   }
 
-  /** Gives method and target, as a log line or an error names a request: `POST /orders?id=1`. */
+  /**
+   * Gives method and target, as errors name a request and a log line may.
+   *
+   * @returns such as `POST /orders?id=1`
+   *
+   * @example
+   * ```ts
+   * import assert from "node:assert/strict";
+   * import { startTestServer } from "asynchttpserver/testing";
+   *
+   * const server = await startTestServer((request) => request.respond(200, String(request)));
+   * const reply = await fetch(`${server.url}/orders?id=1`, { method: "POST" });
+   * assert.equal(await reply.text(), "POST /orders?id=1");
+   * await server.close();
+   * ```
+   */
   toString(): string {
     return String(Request.#self(this).#exchange);
   }
