@@ -468,15 +468,13 @@ export class Request {
    * @returns such as `POST /orders?id=1`
    *
    * @example
-   * ```ts
-   * import assert from "node:assert/strict";
    * import { startTestServer } from "asynchttpserver/testing";
+   * import assert from "node:assert";
    *
    * const server = await startTestServer((request) => request.respond(200, String(request)));
    * const reply = await fetch(`${server.url}/orders?id=1`, { method: "POST" });
    * assert.equal(await reply.text(), "POST /orders?id=1");
    * await server.close();
-   * ```
    */
   toString(): string {
     return String(Request.#self(this).#exchange);
