@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Connection } from "../wire/connection";
 import { CLOSE_LINGER_TIME } from "../wire/lingering-close";
 import type { Clients } from "../wire/node-server";
+import { stopAccepting } from "../wire/server-response";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../node";
 
 /** Milliseconds for which idle connections stay open, for a request that is on its way. */
@@ -14,19 +15,15 @@ const IDLE_GRACE = 1_000;
  * @returns settles when the last connection is closed
  */
 export function stopListening(node: http.Server): Promise<unknown> {
-  // Node's own `close` would end idle connections under a request that may be on its way.
-  Object.assign(node, { closeIdleConnections: () => {} });
-  const closed = new Promise<void>((resolve) => {
+  return new Promise<void>((resolve) => {
     const done = (): void => {
       node.removeListener("listening", done);
       resolve();
     };
-    node.close(done);
+    stopAccepting(node, done);
     // Somebody may make it listen anew before it says that it is closed, which it then never does.
     node.on("listening", done);
   });
-  Reflect.deleteProperty(node, "closeIdleConnections");
-  return closed;
 }
 
 /**

@@ -332,7 +332,8 @@ export class Connection {
 
   /** Leaves the socket as Node does at an upgrade: neither paused nor flowing, and the first listener gets the data. */
   #leaveSocket(): void {
-    if (this.#resumeReading()) Object.assign(this.socket, { readableFlowing: null });
+    // As soon as nobody listens for 'readable' any more, a stream that was paused waits for its first listener again.
+    if (this.#resumeReading()) this.socket.on("readable", ignore).off("readable", ignore);
   }
 
   #backToNode(): void {
