@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { setImmediate } from "../node";
 import { AsyncContext, type Exchange } from "./exchange";
 import { leaveBody } from "./incoming-message";
-import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
+import { CLOSE_LINGER_TIME, destroyAfter, discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
 import { endsAsTold, makeLast } from "./server-response";
 import { CONNECTION, type ConnectionState } from "./states";
@@ -54,6 +54,8 @@ export class Connection {
   /** The header fields of an upgrade request that is read once more. */
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
+  /** How many bytes had come with the last response. */
+  #bytesBefore = 0;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
   readonly #context = new AsyncContext("HTTPCONNECTION");
 
@@ -77,6 +79,16 @@ export class Connection {
     if (this.#state === "switched" || this.#state === "lingering" || this.socket.writableLength > 0) return false;
     // The system may have the whole response, only Node does not know it yet.
     return this.#current === undefined || (this.#current.responseState === "ended" && this.#pipeline === undefined);
+  }
+
+  /** Has nothing come at all, or since the last response of which this was told? */
+  get quiet(): boolean {
+    return this.idle && this.#current === undefined && !(this.socket.bytesRead > this.#bytesBefore);
+  }
+
+  /** What has come is no part of a request any more; see {@link quiet}. */
+  markRead(): void {
+    this.#bytesBefore = this.socket.bytesRead;
   }
 
   // What Node's server tells ---------------------------------------------------------------------------------------------
@@ -243,16 +255,16 @@ export class Connection {
    */
   close(farewell?: Refusal): void {
     this.#become("last-request");
-    // The client has a moment left to read its last response; whoever closes the server sees to the end.
-    if (this.#state === "lingering") return;
+    // The client has a moment left to read its last response.
+    if (this.#state === "lingering") return destroyAfter(this.socket, CLOSE_LINGER_TIME);
     const current = this.#current;
-    if (this.idle) return current?.body.complete === false ? this.#finishBody(current) : endIdle(this.socket);
+    if (this.idle)
+      return current?.body.complete === false ? this.#finishBody(current, CLOSE_LINGER_TIME) : endIdle(this.socket);
     if (farewell !== undefined && current?.dismiss(farewell) === true) {
       // Node tells no message whose response is out that the rest of its body will not come.
       if (!current.body.complete) current.body.breakOff();
       this.socket.end();
-      // Whoever closes the server sees to the end.
-      discardRest(this.socket, this.#resumeReading());
+      discardRest(this.socket, this.#resumeReading(), CLOSE_LINGER_TIME);
     } else if (current?.begun === true) current.cut();
     else this.socket.destroy();
     this.closed();
@@ -359,11 +371,11 @@ export class Connection {
     discardRest(this.socket, this.#resumeReading());
   }
 
-  #finishBody(exchange: Exchange): void {
+  #finishBody(exchange: Exchange, time?: number): void {
     this.#become("lingering");
     this.#pipeline = undefined;
     this.#resumeReading();
-    finishBody(this.socket, exchange);
+    finishBody(this.socket, exchange, time);
   }
 
   /** Nothing of a streamed body has come for as long as the socket's timeout says, which may be that of sending. */
