@@ -1,6 +1,16 @@
 import type { Socket } from "node:net";
 import { startTestServer, type TestServer } from "../../lib/testing/index";
-import { connectRaw, deferred, disconnected, get, post, postLines, rejectionOf, send, settle } from "../helpers/servers";
+import {
+  connectRaw,
+  deferred,
+  disconnected,
+  get,
+  post,
+  postLines,
+  rejectionOf,
+  send,
+  settle,
+} from "../helpers/servers";
 
 let server: TestServer;
 beforeEach(async () => {

@@ -61,14 +61,18 @@ export async function endAll(
   farewell: { readonly status: number; readonly text: string } | undefined,
 ): Promise<void> {
   const { connections, transports } = clients;
+  const all = [...connections.keys()];
   for (const connection of connections.values()) connection.close(farewell);
   const timer = setTimeout(() => {
     for (const socket of [...connections.keys(), ...transports]) socket.destroy();
   }, CLOSE_LINGER_TIME);
   await closed;
   clearTimeout(timer);
-  // Node does not wait for the streams that were handed to it by `emit("connection", duplex)`.
-  for (const socket of connections.keys()) socket.destroy();
+  // Node does not wait for streams that were handed to it by `emit("connection", duplex)`, nor where it listens anew.
+  const left = all.filter((socket) => !socket.destroyed);
+  if (left.length === 0) return;
+  await new Promise((resolve) => setTimeout(resolve, CLOSE_LINGER_TIME));
+  for (const socket of left) socket.destroy();
 }
 
 /** Lets `await using` close a server. */
