@@ -47,6 +47,8 @@ export class Connection {
   #current: Exchange | undefined = undefined;
   /** The requests behind it; few connections ever have any. */
   #pipeline: Exchange[] | undefined = undefined;
+  /** What was answered before its body was whole, and is the last on the connection. */
+  #finishing: Exchange | undefined = undefined;
   /** What the parser could not read: the connection ends with this once all requests before it are answered. */
   #refusal: Refusal | undefined = undefined;
   /** While reading is paused, what pauses it anew. */
@@ -142,6 +144,7 @@ export class Connection {
   fail(refusal: Refusal, atEnd: boolean, packet?: Buffer): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#state !== "lingering") this.socket.destroy();
+      else if (refusal.status !== 408) this.#breakOff();
       return;
     }
     const last = this.#pipeline?.at(-1) ?? this.#current;
@@ -371,8 +374,15 @@ export class Connection {
     discardRest(this.socket, this.#resumeReading());
   }
 
+  /** The rest of a body that was answered early cannot be read. */
+  #breakOff(): void {
+    this.#finishing?.body.breakOff(": what came of it is no valid HTTP");
+    this.#finishing = undefined;
+  }
+
   #finishBody(exchange: Exchange, time?: number): void {
     this.#become("lingering");
+    this.#finishing = exchange;
     this.#pipeline = undefined;
     this.#resumeReading();
     finishBody(this.socket, exchange, time);

@@ -51,7 +51,14 @@ export function finishBody(socket: Socket, { raw, body }: Exchange, time = LINGE
     if (socket.bytesRead - start > LINGER_BYTES) return void socket.destroy();
     stalled = body.unread && socket.bytesRead === before ? stalled + 1 : 0;
     // What a handler leaves lying keeps the client from sending on, and so from reading its response.
-    if (stalled === STALLED_CHECKS) body.discard(true);
+    if (stalled === STALLED_CHECKS) {
+      body.discard(true);
+      // It was no stream to be made to flow.
+      if (raw.destroyed) {
+        clearInterval(check);
+        discardRest(socket, false);
+      }
+    }
     before = socket.bytesRead;
   }, CHECK_INTERVAL).unref();
   socket.once("close", () => {
