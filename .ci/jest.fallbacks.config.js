@@ -8,6 +8,6 @@ module.exports = {
   rootDir: "..",
   moduleNameMapper: {
     ...config.moduleNameMapper,
-    "^\\./(incoming-message|server-response)$": "<rootDir>/__tests__/fallbacks/$1.ts",
+    "^\\.(?:|\\./wire)/(incoming-message|server-response)$": "<rootDir>/__tests__/fallbacks/$1.ts",
   },
 };

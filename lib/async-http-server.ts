@@ -131,6 +131,7 @@ export class AsyncHttpServer {
       finished: (exchange) => {
         if (debugs) debug("%s %s: %s", exchange.raw.method, exchange.raw.url, exchange.status || "no response");
         this.#traffic.finished(exchange);
+        if (rules !== undefined) exchange.connection.markRead();
       },
       refused: (status, packet) => {
         debug("refused with %d what is no request", status);
@@ -431,9 +432,8 @@ export class AsyncHttpServer {
   /** Ends what has come so far, as `close` does, but goes on listening; see `TestServer.reset`. @internal */
   protected async forget(): Promise<void> {
     this.#queue.endAll("reset", (waiter) => !waiter.lasts);
-    for (const connection of this.#clients.connections.values()) {
-      if (connection.exchanges.length > 0) connection.close(this.#rules?.farewell);
-    }
+    for (const connection of this.#clients.connections.values())
+      if (!connection.quiet) connection.close(this.#rules?.farewell);
     this.#traffic.clear();
     // What a callback does about its client's end is its error still.
     await afterPoll();

@@ -19,6 +19,9 @@ export type ErrorCode =
   | "ERR_SERVER_NOT_LISTENING"
   | "ERR_UNSUPPORTED";
 
+/** The errors of this library: one that a caller's own code has thrown passes through as it is. */
+const own = new WeakSet<WeakKey>();
+
 /**
  * Gives a built-in error its stable `code`.
  *
@@ -27,21 +30,20 @@ export type ErrorCode =
  * @internal
  */
 export function withCode<E extends Error>(code: ErrorCode, error: E): E & { code: ErrorCode } {
+  own.add(error);
   return Object.assign(error, { code });
 }
 
 /**
  * Makes an error of this library say which request it is about, and which line of the caller.
  *
- * @param entry as for `Caller`
- *
  * @internal
  */
-export function about(error: unknown, line: string, entry: (...given: never[]) => unknown): unknown {
-  const { code, message } = (error ?? {}) as Partial<Error & { code: string }>;
-  if (typeof code !== "string" || message === undefined) return error;
-  if (!message.includes(line)) (error as Error).message = `${message} (in the response to ${line})`;
-  return new Caller(entry).blame(error as Error);
+export function about(error: unknown, line: string, caller: Caller): unknown {
+  if (!own.has(error as WeakKey)) return error;
+  const known = error as Error;
+  if (!known.message.includes(line)) known.message = `${known.message} (in the response to ${line})`;
+  return caller.blame(known);
 }
 
 /** An error that becomes the `cause` of one with frames: its own would be shown once more. @internal */

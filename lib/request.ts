@@ -11,7 +11,7 @@ import type { Protocol } from "./http/version";
 import { parseRequestTarget, type Uri } from "./http/uri";
 import { parseForm, parseFormData, parseJson } from "./body-parsers";
 import { emptyBody } from "./wire/body-buffer";
-import type { Exchange } from "./wire/exchange";
+import { settled, type Exchange } from "./wire/exchange";
 import type { Content } from "./wire/response-body";
 
 /** How much of a body a matcher and `console.log` show, in characters. */
@@ -344,11 +344,10 @@ export class Request {
     headers?: HeadersInit,
   ): Promise<void> {
     try {
-      if (!isResponse(first)) return this.#exchange.watch(this.#exchange.respond(first, content, headers));
+      const exchange = this.#exchange;
+      if (!isResponse(first)) return this.#sent(exchange.respond(first, content, headers), entry);
       const response = takeResponse(first);
-      return this.#exchange.watch(
-        this.#exchange.respond(response.code, response.content, response.headers, response.reason),
-      );
+      return this.#sent(exchange.respond(response.code, response.content, response.headers, response.reason), entry);
     } catch (error) {
       return this.#failed(error, entry);
     }
@@ -420,8 +419,18 @@ export class Request {
     }
   }
 
+  /** What of a response is still to come may fail as well, far from the line that has sent it. */
+  #sent(promise: Promise<void>, entry: (...given: never[]) => unknown): Promise<void> {
+    if (promise === settled) return promise;
+    const caller = new Caller(entry);
+    const named = promise.catch((error: unknown) => {
+      throw about(error, String(this), caller);
+    });
+    return this.#exchange.watch(named);
+  }
+
   #failed(error: unknown, entry: (...given: never[]) => unknown): Promise<never> {
-    return this.#exchange.watch(Promise.reject(about(error, String(this), entry) as Error));
+    return this.#exchange.watch(Promise.reject(about(error, String(this), new Caller(entry)) as Error));
   }
 
   #whole(entry: () => unknown): Buffer {

@@ -202,6 +202,13 @@ describe.each(sources)("$name", ({ name, folder, linesOfCode, own, foreign }) =>
   });
 });
 
+test("what Node does not document is named in the two files for it only", () => {
+  const insides =
+    /httpAllowHalfOpen|readableFlowing|_dump|_send\b|_expect_continue|closeIdleConnections|\.listeners\(\w+\)\[/;
+  const users = sources.filter(({ name }) => insides.test(readText(`lib/${name}.ts`)));
+  expect(users.map(({ name }) => name)).toEqual(["wire/incoming-message", "wire/server-response"]);
+});
+
 test("at run time there are no circles", () => {
   expect(circlesOf(importsWhere(({ typeOnly }) => !typeOnly))).toEqual([]);
 });

@@ -1,17 +1,21 @@
-import type { ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { ResponseHead } from "../../lib/wire/response-head";
 import * as real from "../../lib/wire/server-response";
 
-/** A response as a Node would have it whose insides are others: nothing but what Node documents. */
-function documented(response: ServerResponse): ServerResponse {
-  return new Proxy(response, {
+/** What Node has, but does not document. */
+function isInside(name: string | symbol): boolean {
+  return typeof name === "string" && (name.startsWith("_") || name === "httpAllowHalfOpen");
+}
+
+/** A response or a server as a Node would have it whose insides are others: nothing but what Node documents. */
+function documented<T extends Server | ServerResponse>(given: T): T {
+  return new Proxy(given, {
     get(target, name) {
-      if (typeof name === "string" && name.startsWith("_")) return undefined;
+      if (isInside(name)) return undefined;
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? (value.bind(target) as unknown) : value;
     },
-    set: (target, name, value) =>
-      typeof name === "string" && name.startsWith("_") ? true : Reflect.set(target, name, value),
+    set: (target, name, value) => isInside(name) || Reflect.set(target, name, value),
   });
 }
 
@@ -32,3 +36,8 @@ export const { endsAsTold, makeLast } = real;
 export function needsNoContinue(response: ServerResponse): void {
   real.needsNoContinue(documented(response));
 }
+
+export const allowHalfOpen: typeof real.allowHalfOpen = (node, ...given) =>
+  real.allowHalfOpen(documented(node), ...given);
+
+export const stopAccepting: typeof real.stopAccepting = (node, closed) => real.stopAccepting(node, closed, false);

@@ -1,9 +1,11 @@
 import { once } from "node:events";
-import { Agent } from "node:http";
+import { Agent, type Server } from "node:http";
+import { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
 import { request as undiciRequest } from "undici";
 import type { AsyncHttpServer, Request } from "../../lib/index";
+import { startTestServer } from "../../lib/testing/index";
 import { startParityApp } from "../helpers/parity-app";
 import { requestOf } from "../helpers/node-client";
 import { headerValues, RawClient } from "../helpers/raw-client";
@@ -558,6 +560,27 @@ describe("with grace", () => {
     client.destroy();
     await Promise.all([answered, closed]);
   });
+});
+
+test.each([
+  ["that Node's server was handed, and does not wait for", () => {}],
+  ["the same where that was closed before", (node: Server) => void node.close()],
+])("a client has a moment to read its last response on a stream %s", async (_, before) => {
+  const server = await startTestServer();
+  const stream = new Duplex({
+    read() {},
+    // Slower than the end of a server that waits for nobody.
+    write: (_chunk, _encoding, done) => void turn().then(() => done()),
+  });
+  server.node.emit("connection", stream);
+  stream.push(get("/unanswered"));
+  await server.acceptRequest();
+  before(server.node);
+  const start = performance.now();
+  await server.close();
+  // A busy machine may need the whole moment for the write.
+  const over = performance.now() - start >= 20;
+  expect([stream.writableFinished || over, stream.destroyed]).toEqual([true, true]);
 });
 
 describe("its clients", () => {

@@ -1,5 +1,16 @@
+import type { Socket } from "node:net";
 import { startTestServer, type TestServer } from "../../lib/testing/index";
-import { get, post, rejectionOf, send } from "../helpers/servers";
+import {
+  connectRaw,
+  deferred,
+  disconnected,
+  get,
+  post,
+  postLines,
+  rejectionOf,
+  send,
+  settle,
+} from "../helpers/servers";
 
 let server: TestServer;
 beforeEach(async () => {
@@ -52,6 +63,74 @@ test("a connection on which nothing is open stays", async () => {
   await client.send(get("/2"));
   expect((await server.acceptRequest()).url.path).toBe("/2");
 });
+
+test("half a head that was left behind is dropped, on a new connection and on one that was used", async () => {
+  const fresh = await send(server, "GET /half HTTP/1.1\r\nHo");
+  const used = await send(server, get("/1"));
+  await (await server.acceptRequest()).respond(200);
+  await used.read(1);
+  await used.send("GET /half HTTP/1.1\r\nHo");
+  await settle(server);
+  await server.reset();
+  await fresh.end();
+  await used.end();
+  expect(server.requests).toEqual([]);
+});
+
+test("a connection stays on which nothing was sent, or a whole upload", async () => {
+  const { client: silent } = await connectRaw(server);
+  const uploading = await startTestServer({ stream: true });
+  try {
+    const used = await send(uploading, postLines("/up", ["Content-Length: 10"], "half "));
+    const request = await uploading.acceptRequest();
+    const body = request.readBody();
+    await used.send("whole");
+    await body;
+    await request.respond(200);
+    await used.read(1);
+    await Promise.all([server.reset(), uploading.reset()]);
+    await silent.send(get("/first"));
+    expect((await server.acceptRequest()).url.path).toBe("/first");
+    await used.send(get("/next"));
+    expect((await uploading.acceptRequest()).url.path).toBe("/next");
+  } finally {
+    await uploading.close();
+  }
+});
+
+test("a WebSocket of the test before is ended, whoever took it", async () => {
+  const upgrade = get("/ws", "Connection: Upgrade", "Upgrade: x");
+  const client = await send(server, upgrade);
+  await (await server.acceptRequest()).respond(101, "", { Connection: "Upgrade", Upgrade: "x" });
+  await client.read(1);
+  const others = deferred();
+  server.node.on("upgrade", (_request, socket: Socket) => {
+    socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+    others.resolve();
+  });
+  const theirs = await send(server, upgrade);
+  await others.promise;
+  await server.reset();
+  await client.end();
+  await theirs.end();
+});
+
+test("an upload that was left behind is not read on", async () => {
+  const { client, socket } = await connectRaw(server);
+  await client.send(post("/up", "half", 1e6));
+  await settle(server);
+  await server.reset();
+  expect((await client.read(1))[0]).toMatchObject({ status: 410 });
+  await disconnected(socket);
+}, 10_000);
+
+test("a client that still sends behind its response is not read on", async () => {
+  const { client, socket } = await connectRaw(server);
+  await client.send(post("/refused", "", 1e9));
+  expect((await client.read(1))[0]).toMatchObject({ status: 413 });
+  await server.reset();
+  await disconnected(socket);
+}, 10_000);
 
 test("a wait that was left behind is rejected, and takes nothing; an iterator goes on", async () => {
   const next = server[Symbol.asyncIterator]().next();

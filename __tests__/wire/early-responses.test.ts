@@ -13,12 +13,14 @@ import {
   get,
   pieces,
   post,
+  postLines,
   rejectionOf,
   send,
   settle,
   startServer,
   startServing,
 } from "../helpers/servers";
+import { chunked } from "../helpers/wire-case";
 
 const MIB = 1024 * 1024;
 const streaming = { stream: true } as const;
@@ -197,6 +199,30 @@ test("a client that disconnects behind an early response fails what is still bei
   client.reset();
   expect(await rejectionOf(reading)).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
 });
+
+test.each<[how: string, read: (request: Request) => Promise<unknown>]>([
+  ["bodyStream", (request) => text(request.bodyStream)],
+  ["readBody", (request) => request.readBody()],
+  ["raw", (request) => text(request.raw)],
+])(
+  "what is no valid body behind an early response fails at once what is being read, by %s",
+  async (_, read) => {
+    const server = await startServer(streaming);
+    const { client, request } = await askOn(server, postLines("/up", [chunked], "5\r\nhello\r\n"));
+    const failed = rejectionOf(read(request));
+    await request.respond(401, "early");
+    await client.read(1);
+    await client.send("no chunk\r\n");
+    expect(await failed).toMatchObject({
+      code: "ERR_CLIENT_DISCONNECTED",
+      message: "the body of POST /up broke off: what came of it is no valid HTTP",
+    });
+    // A client that has not read its response yet is not reset by that.
+    expect(request.client.destroyed).toBe(false);
+    expect(client.state).not.toBe("reset");
+  },
+  10_000,
+);
 
 test("a second response is an error, as ever", async () => {
   const server = await startServer(streaming);

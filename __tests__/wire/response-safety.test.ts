@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { newHttpHeaders, type AsyncHttpServer, type HeadersInit, type Request } from "../../lib/index";
 import { headerValues, RawClient, type RawResponse } from "../helpers/raw-client";
-import { get, startServer } from "../helpers/servers";
+import { get, startServer, startServing } from "../helpers/servers";
 
 // Nothing that a caller passes on from elsewhere can end a header field early, or start a response of its own: it is
 // refused, nothing is written, and another response is still possible (RFC 9110 5.5, RFC 9112 2.2 and 11.1).
@@ -127,6 +127,37 @@ describe.each(ways)("%s", (_way, respond) => {
     ["Content-Disposition", 'attachment; filename="a\r\nInjected: 1"'],
   ])("refuses %s: %j", async (name, value) => {
     await expectRefused((request) => respond(request, { [name]: value }), invalidHeader);
+  });
+});
+
+describe("trailers that are announced where none can follow", () => {
+  const trailer = { Trailer: "Checksum", "Content-Length": "2" };
+  const rows: ReadonlyArray<[how: string, respond: (request: Request, source: Readable) => Promise<void>]> = [
+    ["text", (request) => request.respond(200, "ab", trailer)],
+    ["a source", (request, source) => request.respond(200, source, trailer)],
+    ["sendHeaders", (request) => request.sendHeaders(trailer)],
+  ];
+
+  test.each(rows)(
+    "%s: an error that names the header, nothing is written, the source is released",
+    async (_, respond) => {
+      const source = Readable.from(["a", "b"]);
+      const message = /^the header "trailer" cannot be sent: .*\(in the response to GET \/\)$/;
+      await expectRefused((request) => respond(request, source), {
+        ...invalidHeader,
+        message: expect.stringMatching(message) as string,
+      });
+      expect(source.destroyed).toBe(_ === "a source");
+    },
+  );
+
+  test.each(rows)("%s: a handler that rejects with that is a 500", async (_, respond) => {
+    const errors: unknown[] = [];
+    const server = await startServing((request) => respond(request, Readable.from(["a", "b"])), {
+      onError: (error) => errors.push(error),
+    });
+    expect((await fetch(server.url)).status).toBe(500);
+    expect(errors).toEqual([expect.objectContaining({ code: "ERR_INVALID_HEADER" })]);
   });
 });
 

@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import type { Content, HttpCode } from "../../lib/index";
+import type { Content, HttpCode, Request } from "../../lib/index";
 import { delayed, throttled } from "../../lib/testing/faults";
 import { makeSource, openDescriptors, sourceKinds, wrappers, type Given } from "../helpers/sources";
-import { askOn, disconnected, get, startServer, startServing, type Asked } from "../helpers/servers";
+import { askOn, disconnected, get, rejectionOf, startServer, startServing, type Asked } from "../helpers/servers";
 
 // Whatever becomes of a response: a source that was handed over is let go of, once, and its errors end no process.
 
@@ -238,16 +238,56 @@ describe("a handler that throws behind a respond that it did not await", () => {
   });
 });
 
-test("a source whose first piece is no text and no bytes is a 500", async () => {
+async function* yielding(...all: readonly unknown[]): AsyncGenerator<string> {
+  yield* all as readonly string[];
+}
+
+test.each([
+  ["first", yielding(5), [500]],
+  ["second", yielding("a", 5), [200]],
+  ["first, throttled", throttled(yielding(5), 1e9), [500]],
+])(
+  "a source whose %s piece is no text and no bytes: the error names it, the request and the caller",
+  async (_, ...row) => {
+    const [source, statuses] = row;
+    const { client, request } = await askOn(await startServer(), get("/asked"));
+    const error = await rejectionOf(request.respond(200, source));
+    expect(error).toMatchObject({ name: "TypeError", code: "ERR_INVALID_ARGUMENT" });
+    expect(error.message).toMatch(/got 5: .*\(in the response to GET \/asked\)$/);
+    expect(error.stack).toMatch(/^TypeError: .*\(in the response to GET \/asked\)\n {4}at .*sources\.test\.ts/);
+    expect((await client.end()).map(({ status, whole }) => [status, whole])).toEqual([
+      [statuses[0], statuses[0] === 500],
+    ]);
+  },
+);
+
+test.each<[what: string, fail: (request: Request, thrown: Error) => Promise<void>]>([
+  [
+    "a source",
+    (request, thrown) =>
+      request.respond(
+        200,
+        (async function* (): AsyncGenerator<string> {
+          throw thrown;
+        })(),
+      ),
+  ],
+  [
+    "a header's getter",
+    (request, thrown) =>
+      request.respond(200, "", {
+        get "x-a"(): string {
+          throw thrown;
+        },
+      }),
+  ],
+])("an error that %s throws is the caller's own, and passes unchanged", async (_, fail) => {
   const { client, request } = await askOn(await startServer());
-  const response = request.respond(
-    200,
-    (async function* () {
-      yield 5 as unknown as string;
-    })(),
-  );
-  await expect(response).rejects.toMatchObject({ code: "ERR_INVALID_ARGUMENT" });
-  expect((await client.end()).map(({ status }) => status)).toEqual([500]);
+  const thrown = Object.assign(new Error("in it"), { code: "E_OWN" });
+  const { stack } = thrown;
+  expect(await rejectionOf(fail(request, thrown))).toBe(thrown);
+  expect([thrown.message, thrown.stack]).toEqual(["in it", stack]);
+  client.destroy();
 });
 
 test("the head waits for the first piece, but only for a moment", async () => {

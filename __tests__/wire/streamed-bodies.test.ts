@@ -602,6 +602,9 @@ describe("a handler that stops reading", () => {
       },
     ],
     ["reads one chunk", (request) => request.bodyStream[Symbol.asyncIterator]().next()],
+    ["reads one chunk of raw", (request) => request.raw[Symbol.asyncIterator]().next()],
+    ["listens for 'readable' of raw, and reads nothing", (request) => once(request.raw, "readable")],
+    ["pauses raw", (request) => once(request.raw, "data").then(() => request.raw.pause())],
   ])("%s: its response is seen, though the client sends all before it reads", async (_, stop) => {
     const { server, errors } = await serveWith(async (request) => {
       await stop(request);

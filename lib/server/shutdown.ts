@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Connection } from "../wire/connection";
 import { CLOSE_LINGER_TIME } from "../wire/lingering-close";
 import type { Clients } from "../wire/node-server";
+import { stopAccepting } from "../wire/server-response";
 import { clearInterval, clearTimeout, setInterval, setTimeout } from "../node";
 
 /** Milliseconds for which idle connections stay open, for a request that is on its way. */
@@ -14,19 +15,15 @@ const IDLE_GRACE = 1_000;
  * @returns settles when the last connection is closed
  */
 export function stopListening(node: http.Server): Promise<unknown> {
-  // Node's own `close` would end idle connections under a request that may be on its way.
-  Object.assign(node, { closeIdleConnections: () => {} });
-  const closed = new Promise<void>((resolve) => {
+  return new Promise<void>((resolve) => {
     const done = (): void => {
       node.removeListener("listening", done);
       resolve();
     };
-    node.close(done);
+    stopAccepting(node, done);
     // Somebody may make it listen anew before it says that it is closed, which it then never does.
     node.on("listening", done);
   });
-  Reflect.deleteProperty(node, "closeIdleConnections");
-  return closed;
 }
 
 /**
@@ -64,14 +61,18 @@ export async function endAll(
   farewell: { readonly status: number; readonly text: string } | undefined,
 ): Promise<void> {
   const { connections, transports } = clients;
+  const all = [...connections.keys()];
   for (const connection of connections.values()) connection.close(farewell);
   const timer = setTimeout(() => {
     for (const socket of [...connections.keys(), ...transports]) socket.destroy();
   }, CLOSE_LINGER_TIME);
   await closed;
   clearTimeout(timer);
-  // Node does not wait for the streams that were handed to it by `emit("connection", duplex)`.
-  for (const socket of connections.keys()) socket.destroy();
+  // Node does not wait for streams that were handed to it by `emit("connection", duplex)`, nor where it listens anew.
+  const left = all.filter((socket) => !socket.destroyed);
+  if (left.length === 0) return;
+  await new Promise((resolve) => setTimeout(resolve, CLOSE_LINGER_TIME));
+  for (const socket of left) socket.destroy();
 }
 
 /** Lets `await using` close a server. */

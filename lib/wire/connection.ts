@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { setImmediate } from "../node";
 import { AsyncContext, type Exchange } from "./exchange";
 import { leaveBody } from "./incoming-message";
-import { discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
+import { CLOSE_LINGER_TIME, destroyAfter, discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
 import { endsAsTold, makeLast } from "./server-response";
 import { CONNECTION, type ConnectionState } from "./states";
@@ -47,6 +47,8 @@ export class Connection {
   #current: Exchange | undefined = undefined;
   /** The requests behind it; few connections ever have any. */
   #pipeline: Exchange[] | undefined = undefined;
+  /** What was answered before its body was whole, and is the last on the connection. */
+  #finishing: Exchange | undefined = undefined;
   /** What the parser could not read: the connection ends with this once all requests before it are answered. */
   #refusal: Refusal | undefined = undefined;
   /** While reading is paused, what pauses it anew. */
@@ -54,6 +56,8 @@ export class Connection {
   /** The header fields of an upgrade request that is read once more. */
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
+  /** How many bytes had come with the last response. */
+  #bytesBefore = 0;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
   readonly #context = new AsyncContext("HTTPCONNECTION");
 
@@ -77,6 +81,16 @@ export class Connection {
     if (this.#state === "switched" || this.#state === "lingering" || this.socket.writableLength > 0) return false;
     // The system may have the whole response, only Node does not know it yet.
     return this.#current === undefined || (this.#current.responseState === "ended" && this.#pipeline === undefined);
+  }
+
+  /** Has nothing come at all, or since the last response of which this was told? */
+  get quiet(): boolean {
+    return this.idle && this.#current === undefined && !(this.socket.bytesRead > this.#bytesBefore);
+  }
+
+  /** What has come is no part of a request any more; see {@link quiet}. */
+  markRead(): void {
+    this.#bytesBefore = this.socket.bytesRead;
   }
 
   // What Node's server tells ---------------------------------------------------------------------------------------------
@@ -130,6 +144,7 @@ export class Connection {
   fail(refusal: Refusal, atEnd: boolean, packet?: Buffer): void {
     if (this.socket.destroyed || !this.socket.writable) {
       if (this.#state !== "lingering") this.socket.destroy();
+      else if (refusal.status !== 408) this.#breakOff();
       return;
     }
     const last = this.#pipeline?.at(-1) ?? this.#current;
@@ -243,16 +258,16 @@ export class Connection {
    */
   close(farewell?: Refusal): void {
     this.#become("last-request");
-    // The client has a moment left to read its last response; whoever closes the server sees to the end.
-    if (this.#state === "lingering") return;
+    // The client has a moment left to read its last response.
+    if (this.#state === "lingering") return destroyAfter(this.socket, CLOSE_LINGER_TIME);
     const current = this.#current;
-    if (this.idle) return current?.body.complete === false ? this.#finishBody(current) : endIdle(this.socket);
+    if (this.idle)
+      return current?.body.complete === false ? this.#finishBody(current, CLOSE_LINGER_TIME) : endIdle(this.socket);
     if (farewell !== undefined && current?.dismiss(farewell) === true) {
       // Node tells no message whose response is out that the rest of its body will not come.
       if (!current.body.complete) current.body.breakOff();
       this.socket.end();
-      // Whoever closes the server sees to the end.
-      discardRest(this.socket, this.#resumeReading());
+      discardRest(this.socket, this.#resumeReading(), CLOSE_LINGER_TIME);
     } else if (current?.begun === true) current.cut();
     else this.socket.destroy();
     this.closed();
@@ -332,7 +347,8 @@ export class Connection {
 
   /** Leaves the socket as Node does at an upgrade: neither paused nor flowing, and the first listener gets the data. */
   #leaveSocket(): void {
-    if (this.#resumeReading()) Object.assign(this.socket, { readableFlowing: null });
+    // As soon as nobody listens for 'readable' any more, a stream that was paused waits for its first listener again.
+    if (this.#resumeReading()) this.socket.on("readable", ignore).off("readable", ignore);
   }
 
   #backToNode(): void {
@@ -358,11 +374,18 @@ export class Connection {
     discardRest(this.socket, this.#resumeReading());
   }
 
-  #finishBody(exchange: Exchange): void {
+  /** The rest of a body that was answered early cannot be read. */
+  #breakOff(): void {
+    this.#finishing?.body.breakOff(": what came of it is no valid HTTP");
+    this.#finishing = undefined;
+  }
+
+  #finishBody(exchange: Exchange, time?: number): void {
     this.#become("lingering");
+    this.#finishing = exchange;
     this.#pipeline = undefined;
     this.#resumeReading();
-    finishBody(this.socket, exchange);
+    finishBody(this.socket, exchange, time);
   }
 
   /** Nothing of a streamed body has come for as long as the socket's timeout says, which may be that of sending. */

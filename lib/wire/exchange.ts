@@ -185,11 +185,11 @@ export class Exchange implements Linked<Exchange> {
     if (isInterim(code)) return this.#respondInterim(code, init);
     this.#checkUnanswered();
     const head = this.#decideHead(code, init, undefined, -1);
+    if (!this.#gone) this.#writeHead(head);
+    this.#responseHead ??= head;
     this.status = code;
-    this.#responseHead = head;
     this.#become("head-sent");
     if (this.#gone) return settled;
-    this.#writeHead(head);
     this.connection.limitSending();
     return sendHead(this.response);
   }
@@ -377,14 +377,15 @@ export class Exchange implements Linked<Exchange> {
       if (!headSent) {
         await writer.start();
         if (this.#responseState === "starting" || this.answeredByOthers) this.#checkNotAnsweredByOthers();
+        if (this.#responseState === "starting") this.#writeHead(head);
       }
       if (!this.#become("streaming")) return;
-      if (!headSent) this.#writeHead(head);
       this.connection.limitSending();
       if (!headSent) void sendHead(this.response);
       sent = await writer.write(this.response, head.length);
     } catch (error) {
-      this.fail();
+      // Behind a head that cannot be sent another response is possible.
+      if (this.#responseState !== "none") this.fail();
       throw error;
     } finally {
       source.release();
@@ -413,6 +414,7 @@ export class Exchange implements Linked<Exchange> {
       // So that another response can take it, and the socket ends as it is told to.
       endsAsTold(this.socket);
       if (this.bytesBehind !== undefined) response.detachSocket(this.socket);
+      if (this.#become("none")) this.status = 0;
       throw cannotBeSent(error, head.fields);
     }
     this.#responseHead = last ? { ...head, close: true } : head;

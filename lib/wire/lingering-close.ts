@@ -42,7 +42,7 @@ export function discardRest(socket: Socket, paused: boolean, time = LINGER_TIME)
  *
  * The parser stays, because a handler may still be reading that body. What nobody reads is discarded.
  */
-export function finishBody(socket: Socket, { raw, body }: Exchange): void {
+export function finishBody(socket: Socket, { raw, body }: Exchange, time = LINGER_TIME): void {
   socket.end();
   const start = socket.bytesRead;
   let before = start;
@@ -51,7 +51,14 @@ export function finishBody(socket: Socket, { raw, body }: Exchange): void {
     if (socket.bytesRead - start > LINGER_BYTES) return void socket.destroy();
     stalled = body.unread && socket.bytesRead === before ? stalled + 1 : 0;
     // What a handler leaves lying keeps the client from sending on, and so from reading its response.
-    if (stalled === STALLED_CHECKS) body.discard(true);
+    if (stalled === STALLED_CHECKS) {
+      body.discard(true);
+      // It was no stream to be made to flow.
+      if (raw.destroyed) {
+        clearInterval(check);
+        discardRest(socket, false);
+      }
+    }
     before = socket.bytesRead;
   }, CHECK_INTERVAL).unref();
   socket.once("close", () => {
@@ -59,7 +66,7 @@ export function finishBody(socket: Socket, { raw, body }: Exchange): void {
     body.disconnect();
   });
   raw.once("end", () => socket.destroy());
-  destroyAfter(socket, LINGER_TIME);
+  destroyAfter(socket, time);
   body.discard();
 }
 
@@ -91,7 +98,8 @@ export function reset(socket: Socket): void {
   else socket.destroy();
 }
 
-function destroyAfter(socket: Socket, time: number): void {
+/** Ends a connection when the time is over, in milliseconds, unless it has ended by then. */
+export function destroyAfter(socket: Socket, time: number): void {
   const timer = setTimeout(() => socket.destroy(), time).unref();
   socket.once("close", () => clearTimeout(timer));
 }

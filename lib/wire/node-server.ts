@@ -8,7 +8,7 @@ import { Exchange } from "./exchange";
 import { Incoming } from "./incoming-message";
 import type { BodyOptions } from "./request-body";
 import { limitsOf, methodOfRefused, readHead, statusOfParseError, type ParseError } from "./request-head";
-import { needsNoContinue } from "./server-response";
+import { allowHalfOpen, needsNoContinue } from "./server-response";
 import { UpgradeDecision } from "./upgrade";
 
 /** Our own defaults for Node's options; the caller's go on top. */
@@ -48,8 +48,7 @@ function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: Upg
   const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
   // Node drops header fields beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
   node.maxHeadersCount = 0;
-  // RFC 9112 9.6: a client that shuts its sending side still reads the response. Node's own switch for it.
-  return Object.assign(node, { httpAllowHalfOpen: true });
+  return node;
 }
 
 function createSecureServer(options: object): Server {
@@ -89,11 +88,11 @@ export function connectClients(
   const connections = new Map<Socket, Connection>();
   const transports = new Set<Socket>();
   const connected = secure ? "secureConnection" : "connection";
-  // Node's own listener, the only one as yet: a socket that is given back is no new connection to anybody else.
-  const [attach] = node.listeners(connected);
+  // As yet only Node listens: a socket that is given back to it is no new connection to anybody else.
+  const nodes = node.listeners(connected);
   const acceptor: Acceptor = {
     ...server,
-    attach: (socket) => attach?.call(node, socket),
+    attach: (socket) => nodes.forEach((listener) => void listener.call(node, socket)),
     // Node's own `timeout` would cost every request a timer; here only a response that does not leave at once gets one.
     sendTimeout: () => node.timeout || SEND_TIMEOUT,
     bodyTimeout: () => node.requestTimeout,
@@ -132,6 +131,7 @@ export function connectClients(
     connections.delete(this);
   }
 
+  allowHalfOpen(node, connected, (socket) => connections.get(socket)?.exchanges.at(-1)?.response);
   node.on(connected, (socket: Socket) => {
     // As `node:http` has it; `node:https` leaves it out, and a handshake that breaks off must not leave a socket half open.
     socket.allowHalfOpen = true;

@@ -179,9 +179,8 @@ export class RequestBody implements BodySink, BodySource {
   }
 
   /** Nothing more of it can be read: fails what a handler may still wait for. */
-  breakOff(): void {
-    if (this.streamed)
-      failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off, and the client got an error`));
+  breakOff(how = ", and the client got an error"): void {
+    if (this.streamed) failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off${how}`));
   }
 
   /** The client disconnected, of which Node tells no message whose response is out. */
@@ -204,7 +203,9 @@ export class RequestBody implements BodySink, BodySource {
     if (this.#stream?.begun === true) this.#stream.destroy(this.#notReadable(DISCARDED));
     exposeBody(raw);
     raw.unpipe();
-    raw.resume();
+    // A stream flows for nobody while somebody listens for 'readable'.
+    if (always && raw.listenerCount("readable") > 0) failBody(raw, this.#notReadable(DISCARDED));
+    else raw.resume();
   }
 
   /** The body as a stream for its handler; see `Request.bodyStream`. */

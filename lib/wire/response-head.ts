@@ -122,6 +122,12 @@ export function cannotBeSent(error: unknown, fields: readonly string[]): TypeErr
   const cause = withoutFrames(error);
   for (let i = 0; i < fields.length; i += 2) {
     const [name, value] = [fields[i]!, fields[i + 1]!];
+    if ((cause as NodeJS.ErrnoException).code === "ERR_HTTP_TRAILER_INVALID" && /^trailer$/i.test(name)) {
+      return invalidHeader(
+        `the header ${shown(name)} cannot be sent: trailers follow chunked content, which this response does not have`,
+        cause,
+      );
+    }
     if (NO_TOKEN.test(name)) {
       return invalidHeader(
         `the header ${shown(name)} cannot be sent: a name is made of letters, digits and hyphens`,

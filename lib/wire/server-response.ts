@@ -1,5 +1,7 @@
-import type { ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { http, net, setImmediate } from "../node";
 import type { ResponseHead } from "./response-head";
 
 /** Content up to this many bytes is copied into the write of its head: as much text as libuv writes without allocating. */
@@ -74,6 +76,60 @@ export function needsNoContinue(response: ServerResponse): void {
   if (typeof insides._expect_continue === "boolean") insides._expect_continue = false;
   // What a response says itself counts more.
   else if (response.shouldKeepAlive) response.setHeader("Connection", "keep-alive");
+}
+
+/**
+ * Lets a client that shuts its sending side read the responses that are due to it (RFC 9112 9.6).
+ *
+ * @param connected the event of a new connection
+ * @param lastDue the last response that is due on a connection
+ */
+export function allowHalfOpen(
+  node: Server,
+  connected: string,
+  lastDue: (socket: Socket) => ServerResponse | undefined,
+): void {
+  const insides = node as Server & { httpAllowHalfOpen?: boolean };
+  if (typeof insides.httpAllowHalfOpen === "boolean") insides.httpAllowHalfOpen = true;
+  else node.on(connected, endLater);
+
+  // At the client's end Node ends the connection: that is done behind the last response.
+  function endLater(socket: Socket): void {
+    socket.prependListener("end", () => {
+      const end = socket.end.bind(socket) as (...given: unknown[]) => Socket;
+      socket.end = (...given: unknown[]) => {
+        const last = given.length === 0 ? lastDue(socket) : undefined;
+        return last === undefined ? end(...given) : (last.on("finish", () => end()), socket);
+      };
+      setImmediate(() => Reflect.deleteProperty(socket, "end"));
+    });
+  }
+}
+
+/** Whether Node's `close` ends idle connections by its method for that, so that it can be kept from it; found out once. */
+let closesByMethod: boolean | undefined;
+
+function closesIdleByMethod(): boolean {
+  let asked = false;
+  Object.assign(new http.Server(), { closeIdleConnections: () => (asked = true) }).close();
+  return asked;
+}
+
+/**
+ * Stops listening, and leaves idle connections open, under which a request may be on its way.
+ *
+ * @param closed is called when the last connection is closed
+ */
+export function stopAccepting(
+  node: Server,
+  closed: () => void,
+  byMethod = (closesByMethod ??= closesIdleByMethod()),
+): void {
+  // What `node:http` adds to the `close` of its base class is that it ends idle connections, and stops a timer.
+  if (!byMethod) return void net.Server.prototype.close.call(node, closed);
+  Object.assign(node, { closeIdleConnections: ignore });
+  node.close(closed);
+  Reflect.deleteProperty(node, "closeIdleConnections");
 }
 
 function ignore(): void {}
