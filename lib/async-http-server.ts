@@ -89,9 +89,9 @@ export class AsyncHttpServer {
   readonly #rules: TestRules | undefined;
 
   readonly #state = new State();
-  /** Of requests that a loop, or nobody's callback, got: told to the call that waits, or the next one, or `close`. */
+  /** For what `acceptRequest` and `for await` gave: the error goes to the call that waits, else the next one, else `close`. */
   readonly #reportToLoop: Report;
-  /** Under `serve`: told on stderr, because a prototype may never call `close`; in a test to `close`. */
+  /** For `serve`: the error goes to stderr, because a prototype may never call `close`; in a test to `close`. */
   readonly #reportToServer: Report;
   /** Settles when the port is bound, while that is under way. */
   #binding: Promise<void> | undefined = undefined;
@@ -115,7 +115,7 @@ export class AsyncHttpServer {
       if (!this.#queue.failLoop(error)) this.#keep(error, exchange);
     });
     this.#reportToServer = this.#callbacks.reportTo((error, exchange) => {
-      if (rules === undefined) printFailure(error, String(exchange));
+      if (rules === undefined) printFailure(this.#callbacks.culprit, error, String(exchange));
       else this.#keep(error, exchange);
     });
     const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
@@ -123,6 +123,7 @@ export class AsyncHttpServer {
       offer: (exchange) => {
         if (debugs) debug("%s %s from %s", exchange.raw.method, exchange.raw.url, exchange.connection.hostname);
         this.#traffic.arrived();
+        exchange.report = this.#reportToLoop;
         this.arrived(exchange);
         this.#queue.offer(exchange);
       },
@@ -144,9 +145,7 @@ export class AsyncHttpServer {
       this.#traffic.connected();
       if (!this.#descriptors.allowConnection()) socket.destroy();
     });
-    this.node.on("tlsClientError", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ERR_SSL_HTTP_REQUEST") this.#traffic.spokePlainHttp();
-    });
+    this.node.on("tlsClientError", (error) => this.#traffic.handshakeFailed(error));
     // Somebody who makes Node's server listen, or closes it, has done so with this one.
     this.node.on("listening", () => this.#notice());
     this.node.on("close", () => {
@@ -267,8 +266,8 @@ export class AsyncHttpServer {
   }
 
   /**
-   * Waits for the next complete request, in the order in which they became complete; several waits are served first
-   * come, first served. A wait that is rejected loses no request: the next one gets it.
+   * Waits for the next request, in the order in which they became complete, or, with `stream: true`, in which their heads
+   * arrived; several waits are served first come, first served. A wait that is rejected loses no request: the next one gets it.
    *
    * With `where` it waits for the first request that fits, queued ones first, beside other waits and beside the handler
    * of `serve`, which get what does not fit. With `while` it ends as soon as the client does.
@@ -365,6 +364,8 @@ export class AsyncHttpServer {
     const closed = new Promise<void>((resolve) => (this.#served = resolve));
     try {
       if (typeof first !== "function") await this.listen(first, address);
+      // It was closed before it could serve.
+      if (typeof first !== "function" && this.#state.now === "closed") return await closed;
       this.#checkOpen();
     } catch (error) {
       this.#served = undefined;
@@ -406,7 +407,8 @@ export class AsyncHttpServer {
     await this.#end(options.grace ?? 0);
     // Where the block has failed too, test runners show nothing but "SuppressedError".
     const why = " (printed because `await using` hides it where the block has failed, too)";
-    if (this.#disposed) for (const { error, line } of this.#errors.kept) printFailure(error, line, why);
+    if (this.#disposed)
+      for (const { error, line } of this.#errors.kept) printFailure(this.#callbacks.culprit, error, line, why);
     this.#disposed = false;
     this.#errors.throwAll();
   }
@@ -421,12 +423,19 @@ export class AsyncHttpServer {
       done: false,
       value: accept(exchange, this.#reportToLoop),
     });
-    const next = (): Promise<IteratorResult<Request>> =>
-      this.#accept(false, undefined, step, undefined, endOfIteration);
-    return { next, return: () => Promise.resolve(endOfIteration()) };
+    let ended = false;
+    return {
+      next: () =>
+        ended ? Promise.resolve(endOfIteration()) : this.#accept(false, undefined, step, undefined, endOfIteration),
+      return: () => {
+        ended = true;
+        this.#queue.endAll("closed", (waiter) => waiter.gives(step));
+        return Promise.resolve(endOfIteration());
+      },
+    };
   }
 
-  /** A request has arrived whole; reading `request` makes the object that users see. @internal */
+  /** A request has arrived, whole unless bodies are streamed. @internal */
   protected arrived(_exchange: Exchange): void {}
 
   /** Ends what has come so far, as `close` does, but goes on listening; see `TestServer.reset`. @internal */
@@ -516,7 +525,7 @@ export class AsyncHttpServer {
         quiet: () => this.quiet(),
         keepsAlive: this.#rules?.keepsAlive === true,
         url: () => (this.node.listening ? this.url : "a server that is being closed"),
-        served: () => this.#traffic.served,
+        hasRequest: () => this.#traffic.hasRequest,
         report: (called) => this.#traffic.describe(this.#clients.connections.values(), called),
       });
     });
@@ -527,15 +536,16 @@ export class AsyncHttpServer {
   /** Keeps an error for `close`, unless that has been. */
   #keep(error: unknown, exchange: Exchange): void {
     const late = this.#state.now === "closed" && this.#closing === undefined;
-    if (late) printFailure(error, String(exchange));
+    if (late) printFailure(this.#callbacks.culprit, error, String(exchange));
     else this.#errors.keep(error, String(exchange));
   }
 
   async #end(grace: number): Promise<void> {
     if (grace === 0) this.#skipGrace?.();
-    this.#closing ??= this.#shut(grace);
-    await this.#closing;
-    this.#closing = undefined;
+    const closing = (this.#closing ??= this.#shut(grace));
+    await closing;
+    // Somebody who woke up earlier may have begun another one.
+    if (this.#closing === closing) this.#closing = undefined;
     // A listen that was called before this, and waited for an earlier close to end, has begun by now.
     if (this.#state.now === "listening") await this.#end(grace);
   }

@@ -35,7 +35,7 @@ export interface AsyncHttpServerOptions {
    *
    * Without it, see `acceptRequest`, `serve` and `close`.
    */
-  readonly onError?: ((error: unknown, request?: Request) => void) | undefined;
+  readonly onError?: ((error: unknown, request: Request) => void) | undefined;
 }
 
 /** What a single wait is for, and how long it lasts. */
@@ -82,21 +82,31 @@ const CLOSE_OPTIONS = ["grace"];
  */
 export function checkOptions(options: AsyncHttpServerOptions, more: readonly string[] = []): void {
   checkNames("a server", options, [...SERVER_OPTIONS, ...more]);
-  const { reuseAddr, reusePort, maxBody, onError } = options;
+  const { reuseAddr, reusePort, maxBody, stream, onError } = options;
+  for (const [name, value] of Object.entries({ reuseAddr, reusePort, stream })) {
+    if (value !== undefined && typeof value !== "boolean")
+      throw invalid(TypeError, `${name} must be true or false`, value);
+  }
   if (reuseAddr === false) {
     throw unsupported("reuseAddr cannot be false: Node sets SO_REUSEADDR on every listening socket");
   }
   if (reusePort === true && !canReusePort(process.versions.node)) {
     throw unsupported(`reusePort needs Node 22.12 or 23.1, this is ${process.versions.node}: use node:cluster instead`);
   }
-  if (options.stream !== undefined && typeof options.stream !== "boolean") {
-    throw invalid(TypeError, "stream must be true or false", options.stream);
-  }
   if (maxBody !== undefined && !(Number.isInteger(maxBody) && maxBody >= 0)) {
     throw invalid(RangeError, "maxBody must be a whole number of bytes, 0 or more", maxBody);
   }
   if (onError !== undefined && typeof onError !== "function") {
     throw invalid(TypeError, "onError must be a function", onError);
+  }
+  for (const name of ["http", "tls"] as const) {
+    const value: unknown = options[name];
+    if (value === undefined || (typeof value === "object" && value !== null)) continue;
+    throw invalid(
+      TypeError,
+      `${name} must be an object with options of node:${name === "tls" ? "https" : name}`,
+      value,
+    );
   }
   for (const name of ["IncomingMessage", "ServerResponse"] as const) {
     if (options.http?.[name] !== undefined) {

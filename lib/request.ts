@@ -24,7 +24,7 @@ let made = 0;
 const original = Symbol("original");
 
 /**
- * A request that has arrived whole, and the way to respond to it: Nim's record, read only.
+ * A request that has arrived, and the way to respond to it: Nim's record, read only.
  *
  * Made by the server; what is derived (`headers`, `url`, `body`) is made when it is first read.
  *

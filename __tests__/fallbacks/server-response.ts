@@ -33,8 +33,8 @@ export function writeLastHead(response: ServerResponse, head: ResponseHead): voi
 
 export const { endsAsTold, makeLast } = real;
 
-export function needsNoContinue(response: ServerResponse): void {
-  real.needsNoContinue(documented(response));
+export function staysOpenWithoutContinue(response: ServerResponse): void {
+  real.staysOpenWithoutContinue(documented(response));
 }
 
 export const allowHalfOpen: typeof real.allowHalfOpen = (node, ...given) =>

@@ -30,6 +30,18 @@ describe("for await", () => {
     expect((await server.acceptRequest()).url.path).toBe("/2");
   });
 
+  test("an iterator that is told to return ends the step that waits, and takes no request", async () => {
+    const server = await startServer();
+    const iterator = server[Symbol.asyncIterator]();
+    const waiting = iterator.next();
+    const other = server[Symbol.asyncIterator]().next();
+    expect(await iterator.return!()).toEqual({ done: true, value: undefined });
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(await iterator.next()).toEqual({ done: true, value: undefined });
+    await send(server, get("/1"));
+    expect((await other).value).toMatchObject({ url: { path: "/1" } });
+  });
+
   test("can be started twice, and the loops share the requests", async () => {
     const server = await startServer();
     const seen: string[] = [];

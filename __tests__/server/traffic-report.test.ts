@@ -56,6 +56,30 @@ describe("what the server itself refused", () => {
       "  plain HTTP, but this server speaks HTTPS: the client's URL has to start with https://",
     ]);
   });
+
+  test("a TLS handshake that fails", async () => {
+    const server = await startServer({ tls: {} });
+    const told = once(server.node, "tlsClientError");
+    const client = connectTls({ port: server.getPort(), host: "127.0.0.1" }).on("error", () => {});
+    await told;
+    client.destroy();
+    expect(await report(server)).toEqual([
+      "What came so far:",
+      expect.stringMatching(/^  a TLS handshake that failed: no [a-z ]+$/),
+    ]);
+  });
+
+  test("the same status from a handler and from the server", async () => {
+    const server = await startServer({ maxBody: 1 });
+    void server.serve((request) => request.respond(413));
+    await (await send(server, get("/up"))).read(1);
+    await (await send(server, post("/up", "12").replace("POST", "GET"))).end();
+    expect(await report(server)).toEqual([
+      "What came so far:",
+      "  GET /up: answered with 413",
+      "  GET /up: refused with 413 Request Entity Too Large",
+    ]);
+  });
 });
 
 describe("clients without a request", () => {

@@ -31,6 +31,31 @@ describe("where", () => {
     expect(paths).toEqual(["/b", "/b?2", "/a", "/c"]);
   });
 
+  test("a signal that where itself aborts ends the wait", async () => {
+    const server = await startServer();
+    await send(server, "/a");
+    const abort = new AbortController();
+    const where = (): boolean => {
+      abort.abort(new Error("enough"));
+      return false;
+    };
+    expect(await rejectionOf(server.acceptRequest({ where, signal: abort.signal }))).toBe(abort.signal.reason);
+  });
+
+  test("a request to which where itself responds is handed out to nobody", async () => {
+    const server = await startServer();
+    const where = (request: Request): boolean => {
+      void request.respond(204);
+      return false;
+    };
+    const picky = server.acceptRequest({ where });
+    const [first] = await send(server, "/first");
+    expect((await first!.read(1))[0]).toMatchObject({ status: 204 });
+    const next = server.acceptRequest();
+    expect(await hasSettled(next)).toBe(false);
+    await Promise.all([server.close(), rejectionOf(picky), rejectionOf(next)]);
+  });
+
   test("waits for one that fits; what does not is queued", async () => {
     const server = await startServer();
     const accepted = server.acceptRequest({ where: isAt("/orders") });
@@ -212,7 +237,7 @@ describe("where", () => {
 test("100,000 queued requests cost no more each than a few", async () => {
   const { AcceptQueue } = require("../../lib/server/accept-queue") as typeof import("../../lib/server/accept-queue");
   const queue = new AcceptQueue();
-  const entry = (): never => ({ queued: false, previous: undefined, next: undefined }) as never;
+  const entry = (): never => ({ queued: false, previous: undefined, next: undefined, responseState: "none" }) as never;
   const time = (count: number): number => {
     for (let i = 0; i < count; i++) queue.offer(entry());
     const begun = performance.now();

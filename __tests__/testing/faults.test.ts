@@ -12,6 +12,7 @@ import {
   delay,
   delayed,
   dropConnection,
+  readBytes,
   resetConnection,
   respondGarbage,
   startTestServer,
@@ -258,9 +259,19 @@ describe("a value that makes no sense is refused before anything is sent", () =>
   ];
   test.each(values)("%s", (_, make, least) => {
     for (const value of [least, most]) expect(() => make(value)).not.toThrow();
-    for (const value of [least - 1, most + 1, NaN, undefined as unknown as number]) {
+    for (const value of [least - 1, most + 1, NaN]) {
       expect(() => make(value)).toThrow(expect.objectContaining({ name: "RangeError", code: "ERR_INVALID_ARGUMENT" }));
     }
+    for (const value of [undefined, "1"]) {
+      const call = (): unknown => make(value as unknown as number);
+      expect(call).toThrow(expect.objectContaining({ name: "TypeError", code: "ERR_INVALID_ARGUMENT" }));
+    }
+  });
+
+  test("a part of a byte", async () => {
+    const refusal = { name: "RangeError", message: "bytes must be a whole number; got 0.5" };
+    expect(() => truncated(request, "", 0.5)).toThrow(expect.objectContaining(refusal));
+    expect(await rejectionOf(readBytes(request, 0.5))).toMatchObject(refusal);
   });
 
   test("delay", async () => {

@@ -77,7 +77,7 @@ test("half a head that was left behind is dropped, on a new connection and on on
   expect(server.requests).toEqual([]);
 });
 
-test("a connection stays on which nothing was sent, or a whole upload", async () => {
+test("a connection stays on which a whole upload came; one that has never asked for anything is ended", async () => {
   const { client: silent } = await connectRaw(server);
   const uploading = await startTestServer({ stream: true });
   try {
@@ -89,8 +89,7 @@ test("a connection stays on which nothing was sent, or a whole upload", async ()
     await request.respond(200);
     await used.read(1);
     await Promise.all([server.reset(), uploading.reset()]);
-    await silent.send(get("/first"));
-    expect((await server.acceptRequest()).url.path).toBe("/first");
+    await silent.end();
     await used.send(get("/next"));
     expect((await uploading.acceptRequest()).url.path).toBe("/next");
   } finally {
@@ -164,4 +163,17 @@ test("a closed server can be reset", async () => {
   await server.close();
   await server.reset();
   expect(server.requests).toEqual([]);
+});
+
+test("a client that was called just before is waited for, not left to the next test", async () => {
+  for (let count = 1; count <= 20; count++) {
+    const left = fetch(`${server.url}/left`).catch(() => undefined);
+    await server.reset();
+    const reply = fetch(`${server.url}/next`);
+    const request = await server.acceptRequest({ while: reply });
+    expect(request.url.path).toBe("/next");
+    await request.respond(204);
+    await Promise.all([reply, left]);
+    await server.reset();
+  }
 });

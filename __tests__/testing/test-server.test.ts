@@ -251,3 +251,25 @@ test.each<[name: string, read: (request: Request) => Promise<unknown>]>([
   await server.close();
   expect(await reading).toMatchObject({ code: "ERR_CLIENT_DISCONNECTED" });
 });
+
+test("a request is answered from `requests`: nobody is handed it any more", async () => {
+  const server = await start();
+  const reply = fetch(`${server.url}/first`);
+  while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await server.requests[0]!.respond(Http200, "from requests");
+  expect(await (await reply).text()).toBe("from requests");
+  const second = fetch(`${server.url}/second`);
+  const request = await server.acceptRequest({ while: second });
+  expect(request.url.path).toBe("/second");
+  await request.respond(Http204);
+  await second;
+});
+
+test("an error in the response to a request that nobody was handed fails close", async () => {
+  const server = await start();
+  const reply = fetch(server.url);
+  while (server.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  void server.requests[0]!.respond(999);
+  expect((await reply).status).toBe(500);
+  expect(await rejectionOf(server.close())).toMatchObject({ code: "ERR_INVALID_STATUS" });
+});

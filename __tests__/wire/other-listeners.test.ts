@@ -1,10 +1,10 @@
 import { Agent, IncomingMessage, ServerResponse, type RequestListener } from "node:http";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { AsyncHttpServerOptions, Request } from "../../lib/index";
+import type { AsyncHttpServer, AsyncHttpServerOptions, Request } from "../../lib/index";
 import { requestOf } from "../helpers/node-client";
 import { RawClient } from "../helpers/raw-client";
-import { deferred, get, post, startServer } from "../helpers/servers";
+import { deferred, get, post, send, startServer } from "../helpers/servers";
 
 // What others do on `server.node`, as they would on a bare one: nothing hangs, and nothing is answered twice.
 
@@ -263,5 +263,45 @@ describe("a listener for clientError", () => {
     const client = await RawClient.connect(server);
     await client.send("no request\r\n\r\n");
     expect((await client.end()).map(({ reason }) => reason)).toEqual(["Theirs"]);
+  });
+});
+
+describe("what another listener has done to a response", () => {
+  const errors: unknown[] = [];
+  beforeEach(() => void (errors.length = 0));
+
+  async function start(options: AsyncHttpServerOptions): Promise<AsyncHttpServer> {
+    const server = await startServer({ ...options, onError: (error) => errors.push(error) });
+    // Node refuses to announce trailers in front of content of a known length.
+    server.node.prependListener("request", (_raw, response) => response.setHeader("Trailer", "x"));
+    return server;
+  }
+
+  test("ends the connection of a handler that fails, whose error is told", async () => {
+    const server = await start({});
+    const failure = new Error("the handler's own");
+    void server.serve(() => {
+      throw failure;
+    });
+    await (await send(server)).end();
+    expect(errors).toEqual([failure]);
+  });
+
+  test("ends the connection of a body that is too long", async () => {
+    const server = await start({ maxBody: 1 });
+    void server.serve((request) => request.respond(200));
+    await (await send(server, post("/", "123"))).end();
+    expect(errors).toEqual([]);
+  });
+
+  test("with the socket of an upgrade request, before the handler fails", async () => {
+    const server = await startServer({ onError: (error) => errors.push(error) });
+    const failure = new Error("the handler's own");
+    void server.serve((request) => {
+      new ServerResponse(request.raw).assignSocket(request.client);
+      throw failure;
+    });
+    await (await send(server, upgrade)).end();
+    expect(errors).toEqual([failure]);
   });
 });

@@ -268,7 +268,7 @@ test.each<[what: string, fail: (request: Request, thrown: Error) => Promise<void
       request.respond(
         200,
         (async function* (): AsyncGenerator<string> {
-          throw thrown;
+          yield await Promise.reject(thrown);
         })(),
       ),
   ],

@@ -15,6 +15,8 @@ export interface Waiter extends Linked<Waiter> {
   readonly ended: boolean;
   /** Is this request of that kind? A wait that cannot tell fails, and says no. */
   picks(exchange: Exchange): boolean;
+  /** Is this what it does with its request? */
+  gives(use: unknown): boolean;
   /** Does it go on when the server is reset? */
   readonly lasts: boolean;
   take(exchange: Exchange): void;
@@ -29,7 +31,7 @@ export class AcceptQueue {
   readonly #waiting = new Fifo<Waiter>();
   /** Requests whose bodies are not read, because nobody waits. */
   readonly #unread = new Set<Exchange>();
-  #server: ((exchange: Exchange) => void) | undefined;
+  #handle: ((exchange: Exchange) => void) | undefined;
   #allows: () => boolean = always;
   /** Is it going to be asked again? */
   #asksAgain = false;
@@ -39,14 +41,16 @@ export class AcceptQueue {
     if (this.#unread.size > 0) this.#unread.delete(exchange);
     const waiter = this.#waiterFor(exchange);
     if (waiter !== undefined) return waiter.take(exchange);
-    if (this.#server !== undefined && this.#ready.length === 0 && this.#mayServe()) return this.#server(exchange);
+    // By a `where` that was asked about it.
+    if (exchange.responseState !== "none") return;
+    if (this.#handle !== undefined && this.#ready.length === 0 && this.#mayServe()) return this.#handle(exchange);
     this.#ready.push(exchange);
     if (this.#ready.length > 1) this.#serveReady();
   }
 
   /** Does anybody wait? If not, the exchange is told to `read` as soon as somebody does. */
   wants(exchange: Exchange): boolean {
-    if (this.#waiting.length > 0 || (this.#server !== undefined && this.#mayServe())) return true;
+    if (this.#waiting.length > 0 || (this.#handle !== undefined && this.#mayServe())) return true;
     this.#unread.add(exchange);
     return false;
   }
@@ -80,8 +84,8 @@ export class AcceptQueue {
    *
    * @param allows is asked before each; where it says no, it is asked again in a while
    */
-  serve(server: ((exchange: Exchange) => void) | undefined, allows: () => boolean = always): void {
-    this.#server = server;
+  serve(handle: ((exchange: Exchange) => void) | undefined, allows: () => boolean = always): void {
+    this.#handle = handle;
     this.#allows = allows;
     if (this.#serveReady()) this.#readAll();
   }
@@ -120,10 +124,10 @@ export class AcceptQueue {
 
   /** Hands what is queued to the server; `false` where there is none, or it may take no more. */
   #serveReady(): boolean {
-    while (this.#server !== undefined && this.#mayServe()) {
+    while (this.#handle !== undefined && this.#mayServe()) {
       const exchange = this.take();
       if (exchange === undefined) return true;
-      this.#server(exchange);
+      this.#handle(exchange);
     }
     return false;
   }

@@ -17,6 +17,11 @@ export class Callbacks {
     this.#onError = onError;
   }
 
+  /** Whose errors come to `tell`: the handler's, or those of the `onError` that is told of them. */
+  get culprit(): string {
+    return this.#onError === undefined ? "the handler" : "onError";
+  }
+
   /**
    * What an exchange reports its failure to: it ends the exchange, and tells of the same error once only.
    *
@@ -51,9 +56,9 @@ function runHandler(exchange: Exchange, callback: RequestCallback): void {
   try {
     const result = callback(requestOf(exchange));
     // The promise of a response that left at once is no news.
-    if (result !== settled) follow(result, (error) => exchange.report!(error, exchange));
+    if (result !== settled) follow(result, (error) => exchange.report(error, exchange));
   } catch (error) {
-    exchange.report!(error, exchange);
+    exchange.report(error, exchange);
   }
 }
 
@@ -131,9 +136,9 @@ export class CallbackErrors {
 const LONGEST = 200;
 
 /** Shows the error of a handler on stderr. Never throws. */
-export function printFailure(error: unknown, line: string, why = ""): void {
+export function printFailure(culprit: string, error: unknown, line: string, why = ""): void {
   try {
-    process.stderr.write(`asynchttpserver: the handler failed for ${line}${why}\n${inspected(error)}\n`);
+    process.stderr.write(`asynchttpserver: ${culprit} failed for ${line}${why}\n${inspected(error)}\n`);
   } catch {
     // Nobody reads it.
   }

@@ -34,8 +34,8 @@ export class TrafficReport {
 
   /** How often something has happened. */
   events = 0;
-  /** Has a whole request come? */
-  served = false;
+  /** Has a request come? */
+  hasRequest = false;
 
   /** A client has connected. */
   connected(): void {
@@ -45,7 +45,7 @@ export class TrafficReport {
 
   /** A request has come. */
   arrived(): void {
-    this.served = true;
+    this.hasRequest = true;
     this.events++;
   }
 
@@ -60,15 +60,16 @@ export class TrafficReport {
     else this.#add("", firstLineOf(packet), status, true);
   }
 
-  /** A client spoke plain HTTP to a port of HTTPS. */
-  spokePlainHttp(): void {
-    this.#add("", SPOKE_PLAIN_HTTP, 0, true);
+  /** A client of an HTTPS server got no further than its handshake. */
+  handshakeFailed({ code, reason }: Error & { code?: string; reason?: string }): void {
+    const what = code === "ERR_SSL_HTTP_REQUEST" ? SPOKE_PLAIN_HTTP : `a TLS handshake that failed: ${reason ?? code}`;
+    this.#add("", what, 0, true);
   }
 
   /** Forgets what has come so far. */
   clear(): void {
     this.#past = [];
-    this.served = false;
+    this.hasRequest = false;
     this.#forgotten = this.#connected = 0;
   }
 
@@ -99,7 +100,8 @@ export class TrafficReport {
     const past = this.#past;
     for (let i = past.length - 1; i >= 0 && i >= past.length - SAME_WITHIN; i--) {
       const entry = past[i]!;
-      if (entry.target !== target || entry.status !== status || entry.method !== method) continue;
+      if (entry.target !== target || entry.status !== status || entry.method !== method || entry.refused !== refused)
+        continue;
       entry.count++;
       return;
     }

@@ -21,7 +21,7 @@ export interface Surroundings {
   /** Where the server listens. */
   url(): string;
   /** Has a request come before, for others? */
-  served(): boolean;
+  hasRequest(): boolean;
   /** What has come so far, in lines; was the client called? */
   report(called: boolean): string;
 }
@@ -64,6 +64,10 @@ export class Wait<T> implements Waiter {
     return this.#around === undefined;
   }
 
+  gives(use: unknown): boolean {
+    return this.#use === use;
+  }
+
   picks(exchange: Exchange): boolean {
     try {
       const answer: unknown = this.#where!(requestOf(exchange));
@@ -102,6 +106,8 @@ export class Wait<T> implements Waiter {
     around.queue.wait(this);
     if (this.ended) return;
     const aborted = (): void => this.#end(signal!.reason);
+    // By `where`, which was asked about what is queued.
+    if (signal?.aborted === true) return aborted();
     const timer =
       timeout === undefined || timeout === Infinity
         ? undefined
@@ -165,7 +171,7 @@ export class Wait<T> implements Waiter {
 
   /** For what kind of request it was, as far as that can be said in a few words. */
   #kind(): string {
-    if (this.#where === undefined) return this.#around!.served() ? "further request" : "request";
+    if (this.#where === undefined) return this.#around!.hasRequest() ? "further request" : "request";
     const source = Function.prototype.toString.call(this.#where).replace(/\s+/g, " ");
     // What a coverage tool has made of it tells nobody anything.
     return source.length > SHOWN || source.includes("cov_")

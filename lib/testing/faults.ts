@@ -115,7 +115,7 @@ export function throttled(content: Content, rate: number): AsyncIterable<string 
  * await server.close();
  */
 export function truncated(request: Request, content: Content, bytes: number): AsyncIterable<string | Uint8Array> {
-  checkNumber("bytes", bytes, 0);
+  checkBytes(bytes);
   return atOnce(wrapped(toBody(content), (body, pauses) => cutting(request, body, pauses, bytes)));
 }
 
@@ -142,7 +142,7 @@ export function truncated(request: Request, content: Content, bytes: number): As
  * await server.close();
  */
 export async function readBytes(request: Request, bytes: number): Promise<Buffer> {
-  checkNumber("bytes", bytes, 0);
+  checkBytes(bytes);
   const body = request.bodyStream;
   const parts: Buffer[] = [];
   let missing = bytes;
@@ -318,6 +318,12 @@ class Pauses {
 }
 
 function checkNumber(name: string, value: number, least: number): void {
+  if (typeof value !== "number") throw invalid(TypeError, `${name} must be a number`, value);
   if (value >= least && value <= MOST) return;
   throw invalid(RangeError, `${name} must be from ${least} to ${MOST}`, value);
+}
+
+function checkBytes(bytes: number): void {
+  checkNumber("bytes", bytes, 0);
+  if (!Number.isInteger(bytes)) throw invalid(RangeError, "bytes must be a whole number", bytes);
 }

@@ -80,7 +80,7 @@ function made(options: AsyncHttpServerOptions): TestServer {
  */
 export class TestServer extends AsyncHttpServer {
   /**
-   * Every request that has arrived whole, in that order, with or without a response.
+   * Every request that has arrived, in that order, with or without a response; with `stream: true` as soon as its head has.
    *
    * @example
    * import { Http204 } from "asynchttpserver";
@@ -127,6 +127,8 @@ export class TestServer extends AsyncHttpServer {
    * await server.close();
    */
   async reset(): Promise<void> {
+    // A client that was called just before a test failed has its request forgotten, too, not left to the next test.
+    await this.quiet();
     (this.requests as Request[]).length = 0;
     await this.forget();
   }

@@ -57,7 +57,7 @@ export class Connection {
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
   /** How many bytes had come with the last response. */
-  #bytesBefore = 0;
+  #bytesBefore = -1;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
   readonly #context = new AsyncContext("HTTPCONNECTION");
 
@@ -83,7 +83,7 @@ export class Connection {
     return this.#current === undefined || (this.#current.responseState === "ended" && this.#pipeline === undefined);
   }
 
-  /** Has nothing come at all, or since the last response of which this was told? */
+  /** Has it had a request, and has nothing come since its last response of which this was told? */
   get quiet(): boolean {
     return this.idle && this.#current === undefined && !(this.socket.bytesRead > this.#bytesBefore);
   }
@@ -190,6 +190,11 @@ export class Connection {
 
   // What its exchanges tell ----------------------------------------------------------------------------------------------
 
+  /** It has a response, from somebody to whom it was not handed out, such as a test that has it from `requests`. */
+  withdraw(exchange: Exchange): void {
+    this.#acceptor.withdraw(exchange);
+  }
+
   /** Back-pressure: is anybody waiting for this body? */
   wantsBody(exchange: Exchange): boolean {
     return exchange === this.#current && this.#acceptor.wants(exchange);
@@ -263,7 +268,8 @@ export class Connection {
     const current = this.#current;
     if (this.idle)
       return current?.body.complete === false ? this.#finishBody(current, CLOSE_LINGER_TIME) : endIdle(this.socket);
-    if (farewell !== undefined && current?.dismiss(farewell) === true) {
+    const dismissed = farewell !== undefined && current?.dismiss(farewell) === true;
+    if (dismissed) {
       // Node tells no message whose response is out that the rest of its body will not come.
       if (!current.body.complete) current.body.breakOff();
       this.socket.end();
@@ -363,7 +369,7 @@ export class Connection {
 
   /** Answers what is no request with an error, behind which there is nothing more to say. */
   #refuse(refusal: Refusal): void {
-    this.socket.end(refusalResponse(refusal, false), "latin1");
+    this.socket.end(refusalResponse(refusal), "latin1");
     this.#linger();
   }
 

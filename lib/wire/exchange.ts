@@ -26,8 +26,6 @@ export const settled = Promise.resolve();
  */
 const SHARED_CONTEXT = Number(process.versions.node.split(".")[0]) < 24;
 
-const failureHeaders = { "content-type": "text/plain", connection: "close" };
-
 /** The asynchronous context of a connection or a request. */
 export class AsyncContext extends asyncHooks.AsyncResource {
   /** Does it keep the process alive? Jest asks, and would call it an open handle otherwise. */
@@ -53,8 +51,8 @@ export class Exchange implements Linked<Exchange> {
   accepted = false;
   /** The object that users see; made by `requestOf`. */
   view: unknown = undefined;
-  /** Reports the failure of a handler; set as the request is handed out. */
-  report: ((error: unknown, exchange: Exchange) => void) | undefined = undefined;
+  /** Reports the failure of its handler; set as the request is offered, and again as it is handed out. */
+  report!: (error: unknown, exchange: Exchange) => void;
 
   /** Is it among the requests that nobody has accepted yet? */
   queued = false;
@@ -134,7 +132,7 @@ export class Exchange implements Linked<Exchange> {
   watch<T>(promise: Promise<T>): Promise<T> {
     // The response left at once.
     if (promise === settled) return promise;
-    return WatchedPromise.watch(promise, (error) => this.report?.(error, this));
+    return WatchedPromise.watch(promise, (error) => this.report(error, this));
   }
 
   /** Remembers the asynchronous context of the request; to be called in the turn in which Node emits it. */
@@ -206,11 +204,15 @@ export class Exchange implements Linked<Exchange> {
     if (this.#responseState !== "none" || this.response.headersSent || this.#takenOver || this.#gone) return false;
     const hasContent = this.raw.method !== "HEAD";
     const fields = ["Content-Type", "text/plain", "Content-Length", String(text.length)];
-    // By Node's response, so that an access log has the status, too.
-    this.#writeHead(
-      { code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true },
-      true,
-    );
+    const head = { code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true };
+    try {
+      // By Node's response, so that an access log has the status, too.
+      this.#writeHead(head, true);
+    } catch {
+      // Another listener of `server.node` has done to the response, or its socket, what Node refuses to send.
+      this.cut();
+      return true;
+    }
     this.#become("ended");
     sendWhole(this.response, hasContent ? text : "");
     if (this.socket.writableLength > 0) this.connection.limitSending();
@@ -260,8 +262,7 @@ export class Exchange implements Linked<Exchange> {
       this.#writer?.stop();
     }
     if (this.#takenOver) this.socket.destroy();
-    else if (this.#responseState === "none" && !this.response.headersSent) this.#respondFailure();
-    else if (this.begun) this.cut();
+    else if (!this.sendError({ status: 500 }) && this.begun) this.cut();
   }
 
   /** Does this error only pass on that the client has disconnected, or was refused? */
@@ -397,10 +398,6 @@ export class Exchange implements Linked<Exchange> {
     return this.#flushed();
   }
 
-  #respondFailure(): void {
-    void this.respond(500, "500 Internal Server Error", failureHeaders);
-  }
-
   /** @param last is it the last one on its connection? */
   #writeHead(head: ResponseHead, last = !this.body.complete): void {
     const { response } = this;
@@ -424,6 +421,7 @@ export class Exchange implements Linked<Exchange> {
   #become(next: ResponseState): boolean {
     if (!RESPONSE[this.#responseState].includes(next)) return false;
     this.#responseState = next;
+    if (this.queued) this.connection.withdraw(this);
     return true;
   }
 

@@ -117,7 +117,7 @@ export function exposeBody(raw: IncomingMessage): void {
   if (isIncoming(raw)) Incoming.prototype.expose.call(raw);
 }
 
-/** The same for a message that others have as well, who may replace its prototype before its body comes. */
+/** Like {@link exposeBody}, for a message that others have as well: they may replace its prototype before its body comes. */
 export function shareBody(raw: IncomingMessage): void {
   exposeBody(raw);
   // A property of its own outlives that.
@@ -137,14 +137,22 @@ export function leaveBody(raw: IncomingMessage): void {
   else gatherers.get(raw)?.stop();
 }
 
-/** The same for a body that nobody may ever read; `false` where only its public face is there, which would read it at once. */
+/**
+ * Like {@link receiveBody}, for a body that nobody may ever read.
+ *
+ * @returns `false` where only the public face of the message is there: to use that would read the body at once
+ */
 export function keepBody(raw: IncomingMessage, sink: BodySink): boolean {
   if (!isIncoming(raw)) return false;
   raw.sink = sink;
   return true;
 }
 
-/** How many bytes of a body have arrived that has no sink; only those that nobody has read yet where its public face is all there is. */
+/**
+ * How many bytes have arrived of a body without a sink.
+ *
+ * By the public face of a message that is not known: then these are the bytes that nobody has read yet.
+ */
 export function bytesStreamed(raw: IncomingMessage): number {
   return isIncoming(raw) ? raw.streamed : raw.readableLength;
 }

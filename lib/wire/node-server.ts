@@ -8,7 +8,7 @@ import { Exchange } from "./exchange";
 import { Incoming } from "./incoming-message";
 import type { BodyOptions } from "./request-body";
 import { limitsOf, methodOfRefused, readHead, statusOfParseError, type ParseError } from "./request-head";
-import { allowHalfOpen, needsNoContinue } from "./server-response";
+import { allowHalfOpen, staysOpenWithoutContinue } from "./server-response";
 import { UpgradeDecision } from "./upgrade";
 
 /** Our own defaults for Node's options; the caller's go on top. */
@@ -106,8 +106,8 @@ export function connectClients(
     // Of a server that is being closed, every response is the last on its connection.
     if (head.close || (head.length !== 0 && upgrades.wasDeclined(raw)) || !node.listening)
       response.shouldKeepAlive = false;
-    // A body that is there already, or none, needs no 100.
-    if (expects) needsNoContinue(response);
+    // A body that is there already, or none, needs no 100; Node would end the connection behind such a response.
+    if (expects) staysOpenWithoutContinue(response);
     const exchange = new Exchange(raw, response, connection, head, bodies, expects);
     if (shared) exchange.body.share();
     connection.receive(exchange, !response.shouldKeepAlive);

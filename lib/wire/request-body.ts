@@ -79,10 +79,13 @@ export class RequestBody implements BodySink, BodySource {
     else if (head.length === 0) this.#state = "complete";
     else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
     this.#gathered = !this.streamed || this.#state === "complete";
-    if (this.#gathered) return (receiveBody(raw, this, this.#state !== "complete" && this.#state !== "refused"), this);
-    this.#kept = keepBody(raw, this);
-    if (awaitsContinue) onFirstRead(raw, () => this.#continue());
-    explainAbort(raw, (cause) => this.#disconnection(cause));
+    if (this.#gathered) {
+      receiveBody(raw, this, this.#state !== "complete" && this.#state !== "refused");
+    } else {
+      this.#kept = keepBody(raw, this);
+      if (awaitsContinue) onFirstRead(raw, () => this.#continue());
+      explainAbort(raw, (cause) => this.#disconnection(cause));
+    }
   }
 
   get state(): RequestState {

@@ -19,7 +19,7 @@ export function limitsOf(maxBody: number, maxHeaderSize: number): Limits {
   return { requestLine: maxHeaderSize > HEAD_LIMIT ? maxHeaderSize : REQUEST_LINE_LIMIT, body: maxBody };
 }
 
-/** What the head of a request says about its frame. */
+/** What is decided by the head of a request. */
 export interface Head {
   /** The status that refuses the request, or 0. */
   refusal: number;

@@ -106,14 +106,12 @@ export function bareHead(code: number, init: HeadersInit | undefined): string {
  *
  * Where the method is not known, nothing is said of a length: that suits HEAD, and to any other method the end of the
  * connection then is the end of empty content (RFC 9112 6.3).
- *
- * @param toHead without content, as the response to HEAD must be (RFC 9110 9.3.2)
  */
-export function refusalResponse({ status, text = codeToString(status), mayBeHead }: Refusal, toHead: boolean): string {
+export function refusalResponse({ status, text = codeToString(status), mayBeHead }: Refusal): string {
   const framing = mayBeHead === true ? "" : `Content-Type: text/plain\r\nContent-Length: ${text.length}\r\n`;
   return (
     `HTTP/1.1 ${codeToString(status)}\r\n${framing}Date: ${new Clock().toUTCString()}\r\nConnection: close\r\n\r\n` +
-    (toHead || mayBeHead === true ? "" : text)
+    (mayBeHead === true ? "" : text)
   );
 }
 

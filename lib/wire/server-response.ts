@@ -66,12 +66,12 @@ export function endsAsTold(socket: Duplex): void {
 /** Has the connection end with a response whose head is not out yet. */
 export function makeLast(response: ServerResponse): void {
   response.shouldKeepAlive = false;
-  // The field of `needsNoContinue` would keep it open.
+  // The field of `staysOpenWithoutContinue` would keep it open.
   if (response.hasHeader("Connection")) response.setHeader("Connection", "close");
 }
 
 /** Keeps a connection open behind a response to a request whose body needed no `100 Continue`. */
-export function needsNoContinue(response: ServerResponse): void {
+export function staysOpenWithoutContinue(response: ServerResponse): void {
   const insides = response as unknown as Insides;
   if (typeof insides._expect_continue === "boolean") insides._expect_continue = false;
   // What a response says itself counts more.
