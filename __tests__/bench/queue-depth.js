@@ -18,8 +18,9 @@ const BATCH = 1000;
 class Client extends Duplex {
   remoteAddress = "127.0.0.1";
   bytesRead = REQUEST.length;
+  /** @override */
   _read() {}
-  /** @param {unknown} _chunk @param {string} _encoding @param {() => void} done */
+  /** @param {unknown} _chunk @param {string} _encoding @param {() => void} done @override */
   _write(_chunk, _encoding, done) {
     done();
   }
@@ -33,7 +34,7 @@ class Client extends Duplex {
 
 /**
  * Puts requests into the server's queue.
- * @param {import("../../dist/index.js").AsyncHttpServer} server
+ * @param {import("asynchttpserver").AsyncHttpServer} server
  * @param {number} count
  */
 async function queue(server, count) {
@@ -60,7 +61,7 @@ async function queue(server, count) {
 
 /**
  * Takes requests out of the queue, times that, and fills the queue again.
- * @param {import("../../dist/index.js").AsyncHttpServer} server
+ * @param {import("asynchttpserver").AsyncHttpServer} server
  * @param {number} count
  * @returns {Promise<number>} seconds
  */
@@ -76,7 +77,7 @@ async function accept(server, count) {
 }
 
 /**
- * @param {import("../../dist/index.js").AsyncHttpServer} server
+ * @param {import("asynchttpserver").AsyncHttpServer} server
  * @returns {Promise<import("./figures.js").Round>}
  */
 async function turn(server) {

@@ -19,8 +19,13 @@ const VERDICTS = {
 
 /** @param {number} value microseconds or bytes @param {Case["figure"]} figure */
 function amount(value, figure) {
-  if (figure === "memory") return `${(value / 1024).toFixed(1)} KiB`;
-  return value < 1000 ? `${value.toFixed(2)} µs` : `${(value / 1000).toFixed(2)} ms`;
+  if (figure === "memory") return `${digits(value / 1024)} KiB`;
+  return value < 1000 ? `${digits(value)} µs` : `${digits(value / 1000)} ms`;
+}
+
+/** @param {number} value */
+function digits(value) {
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
 }
 
 /** @param {Case["figure"]} figure */
@@ -59,7 +64,7 @@ function itself({ one, costs }) {
 
 /** How far the machine is to be trusted. @param {Case} one @param {Interval} control */
 function trust(one, control) {
-  const noise = `${one.absolute ? "The library" : "Bare"} against itself: ${range(band(control))}`;
+  const noise = `${one.absolute ? "the library" : "bare"} against itself: ${range(band(control))}`;
   if (!isNoisy(control)) return `${noise}.`;
   return `${noise}, so the machine is too noisy for less; try again when it is quiet, or with --seconds=60.`;
 }
@@ -72,9 +77,9 @@ function trust(one, control) {
 function sentence(result, against) {
   const { one, control, toBare, toOther } = result;
   const parts = [`${one.name}: ${toBare ? comparison(result, toBare, "bare node:http") : itself(result)}`];
-  if (toOther) parts.push(`Against ${against}: ${comparison(result, toOther, "it")}`);
+  if (toOther) parts.push(`against ${against}: ${comparison(result, toOther, "it")}`);
   if (control) parts.push(trust(one, control));
-  return parts.join(" ");
+  return parts.join("\n  ");
 }
 
 /** The machine, without anything that tells whose it is. */

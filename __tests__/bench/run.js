@@ -40,7 +40,9 @@ async function main() {
   const other = against === undefined ? undefined : await buildRevision(against);
   const results = [];
   for (const name of names) {
-    const result = await measure(caseNamed(name), other, seconds, (set) => progress(`${name}: set ${set} of processes`));
+    const result = await measure(caseNamed(name), other, seconds, (set) =>
+      progress(`${name}: set ${set} of processes`),
+    );
     progress("");
     console.log(sentence(result, against));
     results.push(result);
@@ -51,7 +53,11 @@ async function main() {
 }
 
 // Ending by `exit` lets the scratch folder of another revision be removed.
-for (const [signal, number] of /** @type {const} */ ([["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]]))
+for (const [signal, number] of /** @type {const} */ ([
+  ["SIGINT", 2],
+  ["SIGTERM", 15],
+  ["SIGHUP", 1],
+]))
   process.on(signal, () => process.exit(128 + number));
 
 main().then(

@@ -10,8 +10,8 @@ const { loadPackage } = require("./package.js");
 const { forgetPeak, peak } = require("./memory.js");
 
 /**
- * @typedef {import("../../dist/index.js").Request} Request
- * @typedef {import("../../dist/index.js").AsyncHttpServer} AsyncHttpServer
+ * @typedef {import("asynchttpserver").Request} Request
+ * @typedef {import("asynchttpserver").AsyncHttpServer} AsyncHttpServer
  * @typedef {{ bare: http.RequestListener, library: (request: Request) => unknown }} Handlers
  */
 
@@ -97,7 +97,7 @@ const handlers = {
     },
     library: (request) => {
       let length = 0;
-      for (const each of read) length += request.headers.get(each).length;
+      for (const each of read) length += /** @type {string} */ (request.headers.get(each)).length;
       return request.respond(200, String(length));
     },
   },

@@ -236,7 +236,7 @@ async function costOfClient(runs, clients) {
     return socket;
   };
   const open = async (/** @type {number} */ count) => {
-    while (sockets.length < count) sockets.push(...(await Promise.all(Array.from({ length: 100 }, connect))));
+    while (sockets.length < count) sockets.push(...(await Promise.all(Array.from({ length: 10 }, connect))));
     return (await ask(child, { clients: count })).bytes;
   };
   // The first ones pay for code and pools that the others share.

@@ -22,7 +22,7 @@ async function bare() {
   });
 }
 
-/** @param {typeof import("../../dist/index.js")["newAsyncHttpServer"]} newAsyncHttpServer */
+/** @param {typeof import("asynchttpserver")["newAsyncHttpServer"]} newAsyncHttpServer */
 async function library(newAsyncHttpServer) {
   const server = newAsyncHttpServer();
   await server.listen(0);
