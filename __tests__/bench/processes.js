@@ -1,12 +1,51 @@
 "use strict";
-// The processes of the benchmark, and how they are asked.
+// The processes of the benchmark and their scratch folders: none of them outlives this process.
 
-const { fork } = require("node:child_process");
+const { execFile, fork } = require("node:child_process");
+const { mkdtempSync, rmSync } = require("node:fs");
+const { tmpdir } = require("node:os");
 const { join } = require("node:path");
+const { promisify } = require("node:util");
 
 /**
  * @typedef {import("node:child_process").ChildProcess} ChildProcess
  */
+
+/** Programs that run and know nothing of this process. @type {Set<ChildProcess>} */
+const programs = new Set();
+/** @type {Set<string>} */
+const folders = new Set();
+
+process.on("exit", () => {
+  for (const child of programs) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+/** An empty folder that is gone when this process ends. */
+function scratchFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "asynchttpserver-bench-"));
+  folders.add(folder);
+  return folder;
+}
+
+/**
+ * Runs a program of Node's to its end.
+ * @param {string[]} args
+ * @param {string} cwd
+ * @throws {Error} with all that it printed, if it fails
+ */
+async function run(args, cwd) {
+  const running = promisify(execFile)(process.execPath, args, { cwd });
+  programs.add(running.child);
+  try {
+    await running;
+  } catch (cause) {
+    const { stdout, stderr } = /** @type {{ stdout: string, stderr: string }} */ (cause);
+    throw new Error(`${args[0]} failed:\n${stdout}${stderr}`, { cause });
+  } finally {
+    programs.delete(running.child);
+  }
+}
 
 /**
  * @param {string} file a program of this folder
@@ -36,4 +75,4 @@ function ask(child, message) {
   return next(child);
 }
 
-module.exports = { start, next, ask };
+module.exports = { scratchFolder, run, start, next, ask };

@@ -1,11 +1,10 @@
 "use strict";
 // Another revision of this library, built in a scratch folder. The checkout is only read: no worktree, no index.
 
-const { execFileSync, spawn } = require("node:child_process");
-const { once } = require("node:events");
-const { mkdtempSync, rmSync, symlinkSync } = require("node:fs");
-const { tmpdir } = require("node:os");
+const { execFileSync } = require("node:child_process");
+const { symlinkSync } = require("node:fs");
 const { dirname, join } = require("node:path");
+const { run, scratchFolder } = require("./processes.js");
 
 const ROOT = join(__dirname, "../..");
 
@@ -23,16 +22,6 @@ function commitOf(revision) {
   }
 }
 
-/** A new folder that is gone when this process ends, and what runs in it too. @param {Set<import("node:child_process").ChildProcess>} running */
-function scratchFolder(running) {
-  const folder = mkdtempSync(join(tmpdir(), "bench-against-"));
-  process.on("exit", () => {
-    for (const child of running) child.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  });
-  return folder;
-}
-
 /**
  * Builds a revision with the compiler of this checkout.
  * @param {string} revision whatever git knows a commit by
@@ -40,22 +29,27 @@ function scratchFolder(running) {
  */
 async function buildRevision(revision) {
   const commit = commitOf(revision);
-  /** @type {Set<import("node:child_process").ChildProcess>} */
-  const running = new Set();
-  const folder = scratchFolder(running);
-  const archive = join(folder, "archive.tar");
-  git("archive", "--format=tar", `--output=${archive}`, commit, "lib", "package.json", "tsconfig.json");
-  execFileSync("tar", ["-xf", "archive.tar"], { cwd: folder });
-  const typescript = dirname(require.resolve("typescript/package.json"));
-  symlinkSync(dirname(typescript), join(folder, "node_modules"), "junction");
-  const compiler = spawn(process.execPath, [join(typescript, "bin/tsc"), "--declaration", "false"], {
-    cwd: folder,
-    stdio: ["ignore", 2, 2],
-  });
-  running.add(compiler);
-  const [code] = await once(compiler, "exit");
-  running.delete(compiler);
-  if (code !== 0) throw new Error(`--against: "${revision}" does not build with this checkout's compiler, see above`);
+  const folder = scratchFolder();
+  try {
+    git(
+      "archive",
+      "--format=tar",
+      `--output=${join(folder, "archive.tar")}`,
+      commit,
+      "lib",
+      "package.json",
+      "tsconfig.json",
+    );
+    execFileSync("tar", ["-xf", "archive.tar"], { cwd: folder });
+    const typescript = dirname(require.resolve("typescript/package.json"));
+    symlinkSync(dirname(typescript), join(folder, "node_modules"), "junction");
+    await run([join(typescript, "bin/tsc"), "--declaration", "false"], folder);
+  } catch (cause) {
+    const { message } = /** @type {Error} */ (cause);
+    throw new Error(`--against: "${revision}" cannot be built with what this checkout has installed: ${message}`, {
+      cause,
+    });
+  }
   return folder;
 }
 

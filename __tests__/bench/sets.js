@@ -1,15 +1,12 @@
 "use strict";
 // How each kind of case is measured: a set of processes, one for each side, of which any can be given a turn.
 
-const { execFile } = require("node:child_process");
 const { once } = require("node:events");
-const { mkdtempSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { readFileSync, rmSync, writeFileSync } = require("node:fs");
 const net = require("node:net");
-const { tmpdir } = require("node:os");
 const { dirname, join } = require("node:path");
-const { promisify } = require("node:util");
 const { HELD, requestBytes } = require("./cases.js");
-const { start, next, ask } = require("./processes.js");
+const { scratchFolder, run, start, next, ask } = require("./processes.js");
 
 /**
  * @typedef {import("./cases.js").Case} Case
@@ -192,10 +189,10 @@ async function runJest(folder, sides, rounds) {
       writeFileSync(join(folder, `${i}-${side}.test.js`), loadTest(entryOf(runs)));
   }
   const jest = join(dirname(require.resolve("jest/package.json")), "bin/jest.js");
-  const config = JSON.stringify({ rootDir: folder, testEnvironment: "node", transform: {} });
+  const testSequencer = join(__dirname, "jest-sequencer.js");
+  const config = JSON.stringify({ rootDir: folder, testEnvironment: "node", transform: {}, testSequencer });
   const output = join(folder, "result.json");
-  const args = [jest, "--config", config, "--runInBand", "--json", "--outputFile", output];
-  await promisify(execFile)(process.execPath, args, { cwd: folder });
+  await run([jest, "--config", config, "--runInBand", "--json", "--outputFile", output], folder);
   /** @type {Record<string, Round[]>} */
   const results = Object.fromEntries(Object.keys(sides).map((side) => [side, []]));
   for (const { name, assertionResults } of JSON.parse(readFileSync(output, "utf8")).testResults) {
@@ -208,14 +205,10 @@ async function runJest(folder, sides, rounds) {
 /** @param {Case} _one @param {Sides} sides @returns {Promise<ProcessSet>} */
 async function startLoadInJest(_one, sides) {
   const rounds = 5;
-  const folder = mkdtempSync(join(tmpdir(), "bench-jest-"));
-  try {
-    const results = await runJest(folder, sides, rounds);
-    const turn = async (/** @type {string} */ side) => /** @type {Round} */ (results[side].pop());
-    return { ...ONE_TURN, rounds, turn, stop() {} };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = scratchFolder();
+  const results = await runJest(folder, sides, rounds);
+  const turn = async (/** @type {string} */ side) => /** @type {Round} */ (results[side].pop());
+  return { ...ONE_TURN, rounds, turn, stop: () => rmSync(folder, { recursive: true }) };
 }
 
 /**
