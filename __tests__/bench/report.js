@@ -93,7 +93,7 @@ function machine() {
 function ratioCell({ one, control }, ratio) {
   if (ratio === undefined) return "–";
   const found = verdict(ratio, /** @type {Interval} */ (control));
-  return `**${ratio.median.toFixed(2)}** (${range(ratio)}) ${found === "none" ? "not shown" : VERDICTS[one.figure][found]}`;
+  return `**${ratio.median.toFixed(2)}** (${range(ratio)}) ${found === "none" ? "no difference" : VERDICTS[one.figure][found]}`;
 }
 
 /** @param {Result} result @param {string} side */
@@ -133,7 +133,8 @@ function widest(results) {
  */
 function table(results, node, against) {
   const other = against === undefined ? [] : [`to ${against}`, `CPU time, ${against}`];
-  const head = ["case", "", "to bare", ...other, "CPU time", "bare", "requests/s", "peak memory"];
+  const columns = ["CPU time", "CPU time, bare", "requests/s, to bare", "peak memory, to bare"];
+  const head = ["case", "", "to bare", ...other, ...columns];
   return [
     `### Node ${node}`,
     "",

@@ -60,11 +60,9 @@ for (const [signal, number] of /** @type {const} */ ([
 ]))
   process.on(signal, () => process.exit(128 + number));
 
-main().then(
-  () => process.exit(),
-  (error) => {
-    progress("");
-    console.error(`bench: ${error.message}`);
-    process.exit(1);
-  },
-);
+main().catch((error) => {
+  progress("");
+  console.error(`bench: ${error.message}`);
+  // The processes that it leaves would keep this one.
+  process.exit(1);
+});
