@@ -54,10 +54,10 @@ function add(sum, more) {
 }
 
 /**
- * One round: turns in an order that is turned round each time, until each side has had its seconds.
+ * One round: turns in an order that is reversed each time, until each side has used so much CPU time.
  * @param {ProcessSet} set
  * @param {readonly string[]} sides
- * @param {number} seconds
+ * @param {number} seconds of CPU time
  */
 async function runRound(set, sides, seconds) {
   /** @type {Rounds} */
@@ -69,7 +69,7 @@ async function runRound(set, sides, seconds) {
       sums[side] = side in sums ? add(sums[side], turn) : turn;
     }
     order = order.toReversed();
-  } while (Object.values(sums).some((sum) => sum.seconds < seconds));
+  } while (Object.values(sums).some((sum) => sum.cpu < seconds * 1e6));
   return sums;
 }
 
@@ -79,7 +79,7 @@ async function runSet(one, sides) {
   const set = await startSet[one.kind](one, sides);
   if (set.warmUp > 0) await runRound(set, names, set.warmUp);
   const rounds = [];
-  while (rounds.length < set.rounds) rounds.push(await runRound(set, names, set.roundSeconds));
+  while (rounds.length < set.rounds) rounds.push(await runRound(set, names, set.roundCpu));
   set.stop();
   return rounds;
 }

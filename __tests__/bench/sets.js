@@ -17,8 +17,8 @@ const { scratchFolder, run, start, next, ask } = require("./processes.js");
  *
  * @typedef {object} ProcessSet
  * @property {(side: string) => Promise<Round>} turn
- * @property {number} warmUp seconds of each side before it is measured
- * @property {number} roundSeconds a round has turns until each side has had so many
+ * @property {number} warmUp seconds of CPU time that each side uses before it is measured
+ * @property {number} roundCpu seconds of CPU time after which a side's round is complete
  * @property {number} rounds
  * @property {() => void} stop
  */
@@ -26,8 +26,8 @@ const { scratchFolder, run, start, next, ask } = require("./processes.js");
 /** How long the load lasts in one turn: short, so that what disturbs the machine disturbs all sides. */
 const TURN_SECONDS = 0.05;
 /** A round is long enough to have its share of garbage collections. */
-const STEADY = { warmUp: 0.7, roundSeconds: 0.2, rounds: 2 };
-const ONE_TURN = { warmUp: 0, roundSeconds: 0, rounds: 1 };
+const STEADY = { warmUp: 0.7, roundCpu: 0.2, rounds: 2 };
+const ONE_TURN = { warmUp: 0, roundCpu: 0, rounds: 1 };
 
 /**
  * Does the same for each side, for all at the same time.
@@ -41,9 +41,9 @@ async function forEachSide(sides, make) {
   return Object.fromEntries(await Promise.all(made));
 }
 
-/** @param {Record<string, ChildProcess>} processes */
+/** Ends processes in the middle of what they do. @param {Record<string, ChildProcess>} processes */
 function stopAll(processes) {
-  for (const child of Object.values(processes)) child.kill();
+  for (const child of Object.values(processes)) child.kill("SIGKILL");
 }
 
 /**
@@ -126,8 +126,9 @@ async function startRequests({ name, requests }, sides) {
       return { count, seconds, cpu: after.cpu - before.cpu, memory: after.peak };
     },
     stop() {
-      stopAll(servers);
+      // Loads first: one that sees its server end would complain.
       stopAll(loads);
+      stopAll(servers);
     },
   };
 }
@@ -255,7 +256,7 @@ async function startQueue({ depth }, sides) {
   await forEachSide(sides, (_, side) => next(processes[side]));
   return {
     warmUp: 0.02,
-    roundSeconds: 0.005,
+    roundCpu: 0.005,
     rounds: 5,
     turn: (side) => ask(processes[side], {}),
     stop: () => stopAll(processes),
