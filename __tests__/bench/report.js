@@ -66,7 +66,7 @@ function itself({ one, costs }) {
 function trust(one, control) {
   const noise = `${one.absolute ? "the library" : "bare"} against itself: ${range(band(control))}`;
   if (!isNoisy(control)) return `${noise}.`;
-  return `${noise}, so the machine is too noisy for less; try again when it is quiet, or with --seconds=60.`;
+  return `${noise}. The machine is too noisy for small differences: try when it is quiet, or with --seconds=60.`;
 }
 
 /**

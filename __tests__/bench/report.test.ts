@@ -23,7 +23,7 @@ test("a case in a sentence", () => {
 test("a noisy machine is said to be one", () => {
   const text = sentence({ ...serve, control: { low: 0.85, median: 1, high: 1.2 } });
   expect(text).toContain("no difference that this run could show");
-  expect(text).toContain("bare against itself: 0.85–1.20, so the machine is too noisy for less");
+  expect(text).toContain("bare against itself: 0.85–1.20. The machine is too noisy for small differences");
 });
 
 test("another revision is told beside bare", () => {
