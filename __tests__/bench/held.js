@@ -1,17 +1,17 @@
 "use strict";
-// What a client costs that only stays: `held.js bare|library idle|queued`. It tells its port, and what the process holds
+// What a client costs that only stays: `held.js bare|PACKAGE idle|queued`. It tells its port, and what the process holds
 // each time that it is asked and all its clients have come so far.
 
 const http = require("node:http");
-const { newAsyncHttpServer } = require("../../dist/index.js");
+const { loadPackage } = require("./package.js");
 
 const [, , side, kind] = process.argv;
-/** What has come and is not answered. @type {unknown[]} */
+/** What has come and has no response yet. @type {unknown[]} */
 const waiting = [];
 let arrived = 0;
 
 /** @type {http.RequestListener} */
-function answer(request, response) {
+function respond(request, response) {
   if (kind === "queued") return void waiting.push(request);
   response.writeHead(200, { "Content-Length": 5 });
   response.end("hello");
@@ -20,10 +20,10 @@ function answer(request, response) {
 /** @returns {Promise<http.Server>} */
 async function start() {
   if (side === "bare") {
-    const server = http.createServer({ keepAliveTimeout: 65_000 }, answer);
+    const server = http.createServer({ keepAliveTimeout: 65_000 }, respond);
     return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server)));
   }
-  const server = newAsyncHttpServer();
+  const server = loadPackage(side).newAsyncHttpServer();
   await server.listen(0);
   if (kind === "idle") void server.serve((request) => request.respond(200, "hello"));
   return server.node;

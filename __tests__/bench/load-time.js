@@ -1,9 +1,12 @@
 "use strict";
-// A fresh process that tells how many milliseconds the package takes to load beyond node:http.
+// A fresh process that loads one module, `load-time.js FILE`, and tells what that took.
 
-const { performance } = require("node:perf_hooks");
-require("node:http");
+const { peak } = require("./memory.js");
 
-const start = performance.now();
-require("../../dist/index.js");
-process.send?.({ milliseconds: performance.now() - start });
+const [, , file] = process.argv;
+const start = process.hrtime.bigint();
+const before = process.cpuUsage();
+require(file);
+const { user, system } = process.cpuUsage(before);
+const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+process.send?.({ count: 1, seconds, cpu: user + system, memory: peak() });

@@ -1,23 +1,26 @@
 "use strict";
-// What one accept costs while many requests wait: `queue-depth.js`, in one process.
+// What one accept costs while many requests wait: `queue-depth.js PACKAGE DEPTH`.
 //
 // 100,000 waiting requests need 100,000 connections, because only one request of a connection waits at a time. No process
 // may have as many descriptors, so these connections are streams in memory: Node documents that any Duplex can be given
 // to its server as a connection. From the parser on, everything is as it is with sockets.
 
 const { Duplex } = require("node:stream");
-const { newAsyncHttpServer } = require("../../dist/index.js");
+const { forgetPeak, peak } = require("./memory.js");
+const { loadPackage } = require("./package.js");
+
+const [, , root, depth] = process.argv;
 
 const REQUEST = Buffer.from("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "latin1");
-/** How many accepts are timed together; also the least number that is timed at one depth. */
+/** How many accepts make one turn, and how many of them are timed together at most. */
 const BATCH = 1000;
-const BATCHES = 20;
 
 class Client extends Duplex {
   remoteAddress = "127.0.0.1";
   bytesRead = REQUEST.length;
+  /** @override */
   _read() {}
-  /** @param {unknown} _chunk @param {string} _encoding @param {() => void} done */
+  /** @param {unknown} _chunk @param {string} _encoding @param {() => void} done @override */
   _write(_chunk, _encoding, done) {
     done();
   }
@@ -31,7 +34,7 @@ class Client extends Duplex {
 
 /**
  * Puts requests into the server's queue.
- * @param {import("../../dist/index.js").AsyncHttpServer} server
+ * @param {import("asynchttpserver").AsyncHttpServer} server
  * @param {number} count
  */
 async function queue(server, count) {
@@ -57,33 +60,43 @@ async function queue(server, count) {
 }
 
 /**
- * @param {number} depth
- * @returns {Promise<number[]>} microseconds of one accept, batch by batch
+ * Takes requests out of the queue, times that, and fills the queue again.
+ * @param {import("asynchttpserver").AsyncHttpServer} server
+ * @param {number} count
+ * @returns {Promise<number>} seconds
  */
-async function costAt(depth) {
-  const server = newAsyncHttpServer();
-  await server.listen(0);
-  const batch = Math.min(depth, BATCH);
-  const costs = [];
-  await queue(server, depth);
-  for (let i = 0; i < BATCHES; i++) {
-    let spent = 0n;
-    for (let taken = 0; taken < BATCH; taken += batch) {
-      const accepted = [];
-      const start = process.hrtime.bigint();
-      for (let k = 0; k < batch; k++) accepted.push(await server.acceptRequest());
-      spent += process.hrtime.bigint() - start;
-      for (const request of accepted) await request.respond(200, "hello");
-      for (const request of accepted) request.client.destroy();
-      await queue(server, batch);
-    }
-    costs.push(Number(spent) / 1000 / BATCH);
-  }
-  await server.close();
-  return costs;
+async function accept(server, count) {
+  const accepted = [];
+  const start = process.hrtime.bigint();
+  for (let i = 0; i < count; i++) accepted.push(await server.acceptRequest());
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+  for (const request of accepted) await request.respond(200, "hello");
+  for (const request of accepted) request.client.destroy();
+  await queue(server, count);
+  return seconds;
 }
 
-process.on("message", async (/** @type {{ depth: number }} */ { depth }) => {
-  process.send?.({ costs: await costAt(depth) });
-});
+/**
+ * @param {import("asynchttpserver").AsyncHttpServer} server
+ * @returns {Promise<import("./figures.js").Round>}
+ */
+async function turn(server) {
+  forgetPeak();
+  const together = Math.min(Number(depth), BATCH);
+  let seconds = 0;
+  for (let count = 0; count < BATCH; count += together) seconds += await accept(server, together);
+  // A clock costs less than asking for the CPU time, which would be most of a single accept. Nothing waits in between, so
+  // that they are the same but for what else the machine does.
+  return { count: BATCH, seconds, cpu: seconds * 1e6, memory: peak() };
+}
+
+async function main() {
+  const server = loadPackage(root).newAsyncHttpServer();
+  await server.listen(0);
+  await queue(server, Number(depth));
+  process.on("message", async () => process.send?.(await turn(server)));
+  process.send?.({});
+}
+
 process.on("disconnect", () => process.exit());
+void main();

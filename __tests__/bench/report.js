@@ -1,46 +1,85 @@
 "use strict";
-// Figures to text: medians, the Markdown table, the chart.
+// Results to text: a sentence for each case, the Markdown table, the page.
 
 const os = require("node:os");
+const { band, isNoisy, verdict } = require("./figures.js");
 
 /**
- * @typedef {object} Spread the middle half of some values
- * @property {number} low
- * @property {number} median
- * @property {number} high
+ * @typedef {import("./cases.js").Case} Case
+ * @typedef {import("./figures.js").Interval} Interval
+ * @typedef {import("./figures.js").Verdict} Verdict
+ * @typedef {import("./measure.js").Result} Result
  */
+
+/** What a verdict is called, by what decides. */
+const VERDICTS = {
+  cpu: { better: "faster", worse: "slower", none: "no difference that this run could show" },
+  memory: { better: "lighter", worse: "heavier", none: "no difference that this run could show" },
+};
+
+/** @param {number} value microseconds or bytes @param {Case["figure"]} figure */
+function amount(value, figure) {
+  if (figure === "memory") return `${digits(value / 1024)} KiB`;
+  return value < 1000 ? `${digits(value)} µs` : `${digits(value / 1000)} ms`;
+}
+
+/** @param {number} value */
+function digits(value) {
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+}
+
+/** @param {Case["figure"]} figure */
+function nameOf(figure) {
+  return figure === "cpu" ? "CPU time" : "memory";
+}
+
+/** @param {{ low: number, high: number }} interval */
+function range({ low, high }) {
+  return `${low.toFixed(2)}–${high.toFixed(2)}`;
+}
 
 /**
- * One line of the table: what the library does, measured by what bare does in the same round.
- * @typedef {object} Row
- * @property {string} name
- * @property {string} title
- * @property {Spread} [speed] the library's speed, bare's being 1
- * @property {Spread} [cpu] bare's CPU time per request, the library's being 1: work per CPU time
- * @property {Spread} [memory] the library's peak memory, bare's being 1
- * @property {string} bare
- * @property {string} library
- * @property {string} bar
+ * What the library needs more or less than what a ratio compares it with.
+ * @param {Result} result
+ * @param {Interval} ratio
  */
-
-/** @param {readonly number[]} values @param {number} fraction */
-function quantile(values, fraction) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (sorted.length - 1) * fraction;
-  const below = sorted[Math.floor(at)];
-  return below + (sorted[Math.ceil(at)] - below) * (at % 1);
+function difference({ one, costs }, ratio) {
+  const more = costs.library.median * (1 - ratio.median);
+  return `${amount(Math.abs(more), one.figure)} ${more < 0 ? "less" : "more"} ${nameOf(one.figure)} ${one.unit}`;
 }
 
-/** @param {readonly number[]} values @returns {Spread} */
-function spread(values) {
-  return { low: quantile(values, 0.25), median: quantile(values, 0.5), high: quantile(values, 0.75) };
+/** @param {Result} result @param {Interval} ratio @param {string} to */
+function comparison(result, ratio, to) {
+  const words = VERDICTS[result.one.figure][verdict(ratio, /** @type {Interval} */ (result.control))];
+  return `${ratio.median.toFixed(2)} of ${to} (${range(ratio)}), ${difference(result, ratio)}: ${words}.`;
 }
 
-/** @param {Spread | undefined} ratio */
-function ratioText(ratio) {
-  if (ratio === undefined) return "–";
-  const [low, median, high] = [ratio.low, ratio.median, ratio.high].map((value) => value.toFixed(2));
-  return `**${median}** (${low}–${high})`;
+/** @param {Result} result */
+function itself({ one, costs }) {
+  const library = costs.library;
+  const [low, high] = [library.low, library.high].map((value) => amount(value, one.figure));
+  const bare = costs.bare === undefined ? "" : `; bare node:http ${amount(costs.bare.median, one.figure)}`;
+  return `${amount(library.median, one.figure)} of ${nameOf(one.figure)} ${one.unit} (${low} to ${high})${bare}.`;
+}
+
+/** How far the machine is to be trusted. @param {Case} one @param {Interval} control */
+function trust(one, control) {
+  const noise = `${one.absolute ? "the library" : "bare"} against itself: ${range(band(control))}`;
+  if (!isNoisy(control)) return `${noise}.`;
+  return `${noise}. The machine is too noisy for small differences: try when it is quiet, or with --seconds=60.`;
+}
+
+/**
+ * What a person wants to know of a case.
+ * @param {Result} result
+ * @param {string} [against] the other revision, as it was asked for
+ */
+function sentence(result, against) {
+  const { one, control, toBare, toOther } = result;
+  const parts = [`${one.name}: ${toBare ? comparison(result, toBare, "bare node:http") : itself(result)}`];
+  if (toOther) parts.push(`against ${against}: ${comparison(result, toOther, "it")}`);
+  if (control) parts.push(trust(one, control));
+  return parts.join("\n  ");
 }
 
 /** The machine, without anything that tells whose it is. */
@@ -50,23 +89,60 @@ function machine() {
   return `${cpus[0].model.trim()}, ${cpus.length} cores, ${memory} GiB, ${os.type()} ${os.release().replace(/-.*/, "")} ${os.arch()}`;
 }
 
+/** @param {Result} result @param {Interval | undefined} ratio */
+function ratioCell({ one, control }, ratio) {
+  if (ratio === undefined) return "–";
+  const found = verdict(ratio, /** @type {Interval} */ (control));
+  return `**${ratio.median.toFixed(2)}** (${range(ratio)}) ${found === "none" ? "no difference" : VERDICTS[one.figure][found]}`;
+}
+
+/** @param {Result} result @param {string} side */
+function costCell({ one, costs }, side) {
+  return costs[side] === undefined ? "–" : amount(costs[side].median, one.figure);
+}
+
+/** @param {Interval | undefined} ratio */
+function medianCell(ratio) {
+  return ratio === undefined ? "–" : ratio.median.toFixed(2);
+}
+
+/** @param {Result} result @param {string} [against] */
+function cells(result, against) {
+  return [
+    `\`${result.one.name}\``,
+    result.one.title,
+    ratioCell(result, result.toBare),
+    ...(against === undefined ? [] : [ratioCell(result, result.toOther), costCell(result, "other")]),
+    costCell(result, "library"),
+    costCell(result, "bare"),
+    medianCell(result.speed),
+    medianCell(result.memory),
+  ];
+}
+
+/** How far bare was from itself in any case. @param {readonly Result[]} results */
+function widest(results) {
+  const bands = results.flatMap(({ control }) => (control ? [band(control)] : []));
+  return range({ low: Math.min(...bands.map(({ low }) => low)), high: Math.max(...bands.map(({ high }) => high)) });
+}
+
 /**
- * @param {readonly Row[]} rows
+ * @param {readonly Result[]} results
  * @param {string} node Node's version
- * @param {string} how rounds and seconds, in words
+ * @param {string} [against] the other revision
  */
-function table(rows, node, how) {
+function table(results, node, against) {
+  const other = against === undefined ? [] : [`to ${against}`, `CPU time, ${against}`];
+  const columns = ["CPU time", "CPU time, bare", "requests/s, to bare", "peak memory, to bare"];
+  const head = ["case", "", "to bare", ...other, ...columns];
   return [
     `### Node ${node}`,
     "",
-    `${machine()}; ${how}.`,
+    `${machine()}; ${new Date().toISOString().slice(0, 10)}. The same work against itself: ${widest(results)}.`,
     "",
-    "| case | | speed | work per CPU time | peak memory | bare | library | to reach |",
-    "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ...rows.map(({ name, title, speed, cpu, memory, bare, library, bar }) => {
-      const ratios = [speed, cpu, memory].map(ratioText).join(" | ");
-      return `| \`${name}\` | ${title} | ${ratios} | ${bare} | ${library} | ${bar} |`;
-    }),
+    `| ${head.join(" | ")} |`,
+    `|${" --- |".repeat(head.length)}`,
+    ...results.map((result) => `| ${cells(result, against).join(" | ")} |`),
     "",
   ].join("\n");
 }
@@ -85,82 +161,4 @@ function insert(page, major, text) {
   return page.replace("<!-- tables end -->", `${section}\n\n<!-- tables end -->`);
 }
 
-/**
- * Reads the two ratios of every case out of a page of tables.
- * @param {string} page
- * @returns {{ node: string, bars: { name: string, speed: number, cpu: number }[] }[]}
- */
-function readTables(page) {
-  return page
-    .split("### Node ")
-    .slice(1)
-    .map((section) => ({
-      node: section.slice(0, section.indexOf("\n")),
-      bars: [...section.matchAll(/^\| `([^`]+)` \| [^|]* \| \*\*([\d.]+)\*\*[^|]* \| \*\*([\d.]+)\*\*/gm)].map(
-        ([, name, speed, cpu]) => ({ name, speed: Number(speed), cpu: Number(cpu) }),
-      ),
-    }));
-}
-
-const WIDTH = 760;
-const LEFT = 150;
-const UNIT = 300;
-/** Where a longer bar ends, so that its figures have room. */
-const LONGEST = 1.65;
-const LINE = 24;
-const COLORS = { speed: "#4477aa", cpu: "#ee7733" };
-
-/**
- * Draws the ratios of all tables of a page; the upright line is bare.
- * @param {string} page
- */
-function chart(page) {
-  /** @type {string[]} */
-  const parts = [];
-  let y = 58;
-  for (const { node, bars } of readTables(page)) {
-    parts.push(text(8, y + 4, `Node ${node}`, "bold"));
-    y += LINE;
-    for (const { name, speed, cpu } of bars) {
-      parts.push(
-        text(LEFT - 8, y + 5, name, "normal", "end"),
-        bar(y - 8, speed, COLORS.speed),
-        bar(y + 1, cpu, COLORS.cpu),
-      );
-      parts.push(text(LEFT + lengthOf(Math.max(speed, cpu, 1)) + 8, y + 5, `${speed.toFixed(2)} / ${cpu.toFixed(2)}`));
-      y += LINE;
-    }
-    y += LINE / 2;
-  }
-  const one = LEFT + UNIT;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}" font-family="sans-serif" font-size="13">`,
-    `<title>asynchttpserver against bare node:http</title>`,
-    `<rect width="${WIDTH}" height="${y}" fill="#ffffff"/>`,
-    text(8, 22, "asynchttpserver against bare node:http, in one interleaved run; longer is better", "bold"),
-    `<rect x="8" y="32" width="12" height="8" fill="${COLORS.speed}"/>${text(26, 41, "speed")}`,
-    `<rect x="88" y="32" width="12" height="8" fill="${COLORS.cpu}"/>${text(106, 41, "work per CPU time")}`,
-    ...parts,
-    `<line x1="${one}" x2="${one}" y1="48" y2="${y - 8}" stroke="#222222" stroke-width="1.5" stroke-dasharray="4 3"/>`,
-    text(one, 44, "bare = 1.0", "normal", "middle"),
-    "</svg>",
-    "",
-  ].join("\n");
-}
-
-/** @param {number} x @param {number} y @param {string} content */
-function text(x, y, content, weight = "normal", anchor = "start") {
-  return `<text x="${x}" y="${y}" font-weight="${weight}" text-anchor="${anchor}" fill="#222222">${content}</text>`;
-}
-
-/** @param {number} y @param {number} ratio @param {string} color */
-function bar(y, ratio, color) {
-  return `<rect x="${LEFT}" y="${y}" width="${lengthOf(ratio)}" height="8" fill="${color}"/>`;
-}
-
-/** @param {number} ratio */
-function lengthOf(ratio) {
-  return Math.round(Math.min(ratio, LONGEST) * UNIT);
-}
-
-module.exports = { spread, table, insert, chart };
+module.exports = { sentence, table, insert };

@@ -1,26 +1,27 @@
 "use strict";
-// One side of one case in a process of its own: `server.js NAME bare|library`. It tells its port, and at the begin and
-// the end of each round what it has used of the machine.
+// One side of one case in a process of its own: `server.js NAME bare|PACKAGE`, PACKAGE being a checkout that is built. It
+// tells its port, and at the begin and the end of each turn what it has used of the machine.
 
 const http = require("node:http");
 const { Writable } = require("node:stream");
 const { setTimeout: sleep } = require("node:timers/promises");
-const { requestCases, headerNames } = require("./cases.js");
+const { caseNamed, headerNames } = require("./cases.js");
+const { loadPackage } = require("./package.js");
 const { forgetPeak, peak } = require("./memory.js");
-const { newAsyncHttpServer } = require("../../dist/index.js");
 
 /**
- * @typedef {import("../../dist/index.js").Request} Request
- * @typedef {import("../../dist/index.js").AsyncHttpServer} AsyncHttpServer
+ * @typedef {import("asynchttpserver").Request} Request
+ * @typedef {import("asynchttpserver").AsyncHttpServer} AsyncHttpServer
  * @typedef {{ bare: http.RequestListener, library: (request: Request) => unknown }} Handlers
  */
 
 const [, , name, side] = process.argv;
-const one = /** @type {import("./cases.js").Case} */ (requestCases.find((each) => each.name === name));
+const work = /** @type {import("./cases.js").RequestWork} */ (caseNamed(name).requests);
 
 const HELLO = "Hello World";
+const VALUE = { id: 17, name: "Ann", admin: false };
 const large = Buffer.alloc(1024 * 1024, "x");
-const read = headerNames(one.reads);
+const read = headerNames(work.reads);
 const readLower = read.map((each) => each.toLowerCase());
 
 /** @type {Record<string, Handlers>} */
@@ -31,6 +32,14 @@ const handlers = {
       response.end(HELLO);
     },
     library: (request) => request.respond(200, HELLO),
+  },
+  json: {
+    bare: (_request, response) => {
+      const text = JSON.stringify(VALUE);
+      response.writeHead(200, { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) });
+      response.end(text);
+    },
+    library: (request) => request.respondJson(200, VALUE),
   },
   echo: {
     bare: (request, response) => {
@@ -88,7 +97,7 @@ const handlers = {
     },
     library: (request) => {
       let length = 0;
-      for (const each of read) length += request.headers.get(each).length;
+      for (const each of read) length += /** @type {string} */ (request.headers.get(each)).length;
       return request.respond(200, String(length));
     },
   },
@@ -138,17 +147,17 @@ const acceptors = {
 };
 
 async function start() {
-  const { bare, library } = handlers[one.handler];
-  if (side === "bare" || one.accept === "bare") {
-    // The library's own keep-alive time, because the answer tells it to the client.
+  const { bare, library } = handlers[work.handler];
+  if (side === "bare") {
+    // The library's own keep-alive time, because the response tells it to the client.
     const server = http.createServer({ keepAliveTimeout: 65_000 }, bare);
     server.listen(0, "127.0.0.1", () => tellPort(server));
     return;
   }
-  const server = newAsyncHttpServer({ stream: one.stream });
+  const server = loadPackage(side).newAsyncHttpServer({ stream: work.stream });
   await server.listen(0);
   tellPort(server.node);
-  await acceptors[one.accept](server, library);
+  await acceptors[work.accept](server, library);
 }
 
 /** @param {http.Server} server */

@@ -1,9 +1,11 @@
 "use strict";
-// Start on a free port, one fetch, close, again and again: `start-close.js bare|library`, so many times as it is told.
+// Start on a free port, one fetch, close, again and again: `start-close.js bare|PACKAGE`, as many times as it is asked for.
 
 const http = require("node:http");
 const { forgetPeak, peak } = require("./memory.js");
-const { newAsyncHttpServer } = require("../../dist/index.js");
+const { loadPackage } = require("./package.js");
+
+const [, , side] = process.argv;
 
 async function bare() {
   const server = http.createServer({ keepAliveTimeout: 65_000 }, (_request, response) => {
@@ -20,7 +22,8 @@ async function bare() {
   });
 }
 
-async function library() {
+/** @param {typeof import("asynchttpserver")["newAsyncHttpServer"]} newAsyncHttpServer */
+async function library(newAsyncHttpServer) {
   const server = newAsyncHttpServer();
   await server.listen(0);
   void server.serve((request) => request.respond(200, "hello"));
@@ -28,7 +31,14 @@ async function library() {
   await server.close();
 }
 
-const cycle = process.argv[2] === "bare" ? bare : library;
+/** @returns {() => Promise<void>} */
+function cycleOf() {
+  if (side === "bare") return bare;
+  const { newAsyncHttpServer } = loadPackage(side);
+  return () => library(newAsyncHttpServer);
+}
+
+const cycle = cycleOf();
 
 process.on("message", async (/** @type {{ cycles: number }} */ { cycles }) => {
   forgetPeak();
@@ -37,6 +47,6 @@ process.on("message", async (/** @type {{ cycles: number }} */ { cycles }) => {
   for (let i = 0; i < cycles; i++) await cycle();
   const { user, system } = process.cpuUsage(before);
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
-  process.send?.({ requests: cycles, seconds, cpu: user + system, peak: peak() });
+  process.send?.({ count: cycles, seconds, cpu: user + system, memory: peak() });
 });
 process.on("disconnect", () => process.exit());
