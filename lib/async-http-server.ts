@@ -133,6 +133,7 @@ export class AsyncHttpServer {
         this.#traffic.finished(exchange);
         if (rules !== undefined) exchange.connection.markRead();
       },
+      dropped: (exchange) => this.#traffic.dropped(exchange),
       refused: (status, packet) => {
         debug("refused with %d what is no request", status);
         this.#traffic.refused(status, packet);

@@ -18,6 +18,8 @@ export interface Acceptor {
   withdraw(exchange: Exchange): void;
   /** The exchange has finished, answered or not. */
   finished(exchange: Exchange): void;
+  /** The request came behind the last one on its connection: nobody gets it. */
+  dropped(exchange: Exchange): void;
   /** What came was refused before it was a request; `packet` are its latest bytes, if they are known. */
   refused(status: number, packet: Buffer | undefined): void;
   /** Gives a socket that Node has let go of back to Node's server. */
@@ -109,6 +111,7 @@ export class Connection {
     // RFC 9112 9.6: what follows a request with `close` is not processed; nor is what follows a refused one (11.2).
     if (this.#state !== "open") {
       exchange.body.refuse({ status: 400 });
+      this.#acceptor.dropped(exchange);
       return this.#pauseReading();
     }
     if (last || exchange.body.state === "refused") this.#become("last-request");
@@ -369,9 +372,14 @@ export class Connection {
 
   #linger(): void {
     this.#become("lingering");
-    this.#pipeline = undefined;
+    this.#dropPipeline();
     this.socket.end();
     discardRest(this.socket, this.#resumeReading());
+  }
+
+  #dropPipeline(): void {
+    this.#pipeline?.forEach((exchange) => this.#acceptor.dropped(exchange));
+    this.#pipeline = undefined;
   }
 
   /** The rest of a body that was answered early cannot be read. */
@@ -383,7 +391,7 @@ export class Connection {
   #finishBody(exchange: Exchange, time?: number): void {
     this.#become("lingering");
     this.#finishing = exchange;
-    this.#pipeline = undefined;
+    this.#dropPipeline();
     this.#resumeReading();
     finishBody(this.socket, exchange, time);
   }
