@@ -249,7 +249,7 @@ export class Connection {
   finish(): void {
     const last = this.#pipeline?.at(-1) ?? this.#current;
     // A head that is out has said that the connection stays; then it is the next response that ends it.
-    if (last === undefined || last.status !== 0) return;
+    if (last === undefined || last.response.headersSent) return;
     this.#become("last-request");
     makeLast(last.response);
   }
