@@ -28,6 +28,8 @@ export interface Acceptor {
   sendTimeout(): number;
   /** Milliseconds for which nothing of a streamed body may come, or 0. */
   bodyTimeout(): number;
+  /** Milliseconds for which a connection may be idle, or 0; `undefined` where Node itself sets that. */
+  idleTimeout(): number | undefined;
 }
 
 /** Nim's words to a client that shuts its sending side too early. */
@@ -58,6 +60,8 @@ export class Connection {
   /** The header fields of an upgrade request that is read once more. */
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
+  /** Is the timeout of the socket one that was set here? */
+  #limited = false;
   /** How many bytes had come with the last response. */
   #bytesBefore = 0;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
@@ -218,6 +222,7 @@ export class Connection {
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);
+    if (this.#limited) this.#endLimit();
     if (exchange.body.state === "refused") return this.#linger();
     if (exchange.bytesBehind !== undefined) return this.#declined(exchange);
     // RFC 9112 9.3: the rest of that body stands between this response and the next request.
@@ -429,7 +434,15 @@ export class Connection {
     return true;
   }
 
+  /** What was set here was the limit of a response or its request. */
+  #endLimit(): void {
+    const idle = this.#acceptor.idleTimeout();
+    if (idle !== undefined) this.#setTimeout(idle);
+    this.#limited = false;
+  }
+
   #setTimeout(milliseconds: number): void {
+    this.#limited = true;
     // `emit("connection", duplex)` brings streams that have none.
     if (typeof this.socket.setTimeout === "function") this.socket.setTimeout(milliseconds);
   }
