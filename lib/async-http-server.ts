@@ -543,7 +543,8 @@ export class AsyncHttpServer {
 
   async #shut(grace: number): Promise<void> {
     const skipped = new Promise<void>((resolve) => (this.#skipGrace = resolve));
-    await this.#binding?.catch(ignore);
+    // With grace from the call on: what is responded in the same turn is the last on its connection already.
+    if (grace === 0 || this.#binding !== undefined) await this.#binding?.catch(ignore);
     this.#state.become("draining");
     const closed = stopListening(this.node);
     if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, skipped]));
