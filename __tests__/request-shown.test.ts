@@ -75,6 +75,7 @@ describe("a failing matcher shows method, target, body and status of a request",
     const request = await arrived();
     expect(inspect([request])).toBe("[ Request PUT /surprise-42 { body: 'body-44', status: 204 } ]");
     expect(inspect({ a: { b: { c: request } } })).toContain("[Request PUT /surprise-42]");
+    expect(`${request}`).toBe("PUT /surprise-42");
     expect(JSON.stringify(request)).toBe('{"reqMethod":"PUT","url":"/surprise-42","body":"body-44","status":204}');
   });
 

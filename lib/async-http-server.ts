@@ -248,9 +248,9 @@ export class AsyncHttpServer {
   }
 
   /**
-   * Tells whether the process has descriptors left for one more request.
+   * Says whether the process has descriptors for one more request.
    *
-   * @param assumedDescriptorsPerRequest how many the request may open; below 0 the answer is always yes; default 5
+   * @param assumedDescriptorsPerRequest how many the request may open, default 5; with a negative number the result is always `true`
    * @returns whether those and the open ones stay below the process's limit (`nimMaxDescriptorsFallback` if unknown)
    *
    * @example
@@ -271,19 +271,19 @@ export class AsyncHttpServer {
    * Waits for the next complete request, in the order in which they became complete; several waits are served first
    * come, first served. A wait that is rejected loses no request: the next one gets it.
    *
-   * With `where` it waits for the first request that fits, queued ones first, beside other waits and beside the callback
-   * of `serve`, which get what does not fit. With `while` it is over as soon as the client is.
+   * With `where` it waits for the first request that fits, queued ones first, beside other waits and beside the handler
+   * of `serve`, which get what does not fit. With `while` it ends as soon as the client does.
    *
-   * Nim's form, with a callback, hands the request to it and settles at once, so that the loop around it goes on; it
-   * never waits for the callback. If a callback fails and there is no `onError`, the wait of the loop is rejected with
+   * Nim's form, with a handler, hands the request to it and settles at once, so that the loop around it goes on; it
+   * never waits for the handler. If a handler fails and there is no `onError`, the wait of the loop is rejected with
    * its error, or the next one.
    *
    * @param callback is given the request
    * @param wait `timeout` in milliseconds, `signal`, `where`, `while`
-   * @returns the request; with a callback, nothing
-   * @throws as a rejection: TimeoutError `ERR_ACCEPT_TIMEOUT` and Error `ERR_CLIENT_FINISHED`, both telling what has
+   * @returns the request; with a handler, nothing
+   * @throws as a rejection: TimeoutError `ERR_ACCEPT_TIMEOUT` and Error `ERR_CLIENT_FINISHED`, both of which say what has
    *   arrived, the signal's reason, what `where` throws, `ERR_SERVER_CLOSED`, `ERR_SERVER_NOT_LISTENING`,
-   *   `ERR_INVALID_ARGUMENT`, or the error of a callback
+   *   `ERR_INVALID_ARGUMENT`, or the error of a handler
    *
    * @example
    * import { newAsyncHttpServer, Http200 } from "asynchttpserver";
@@ -316,9 +316,9 @@ export class AsyncHttpServer {
   }
 
   /**
-   * Listens, then hands every request to the callback; none waits for another.
+   * Listens, then hands every request to the handler; none waits for another.
    *
-   * The error of a callback goes to `onError`, or else is printed to stderr.
+   * The error of a handler goes to `onError`, or else is printed to stderr.
    *
    * @param port as for `listen`; without it the server must listen already
    * @param callback is given each request
@@ -384,12 +384,12 @@ export class AsyncHttpServer {
    * has settled are delivered; every other connection is cut. Calling it twice, before `listen` or during it, is fine,
    * and the server can listen again.
    *
-   * With `grace` it first lets the requests that have arrived be answered, each connection ending with its last response,
-   * and keeps idle connections for a second, for what is on its way; a second `close()` cuts that short.
+   * With `grace` the requests that have arrived first get their responses, each connection ends with its last one, and
+   * idle connections stay for a second, for what is on its way; a second `close()` cuts that short.
    *
    * @param options `grace` in milliseconds, default 0
    * @returns settles when the port is free and every connection closed
-   * @throws as a rejection, once: the error of a callback that nobody was told of; an AggregateError of several
+   * @throws as a rejection, once: the error of a handler that was reported nowhere else; an AggregateError of several
    *
    * @example
    * import { newAsyncHttpServer } from "asynchttpserver";

@@ -18,7 +18,7 @@ export function parseJson(request: Request): unknown {
   } catch (cause) {
     const reason = codingOf(request) ?? charsetOf(request) ?? formOf(request);
     const problem = `${reason === undefined ? "" : `${reason}; `}${startOf(body)} (${(cause as Error).message})`;
-    const message = `the body of ${lineOf(request)} is not JSON: ${problem}`;
+    const message = `the body of ${request} is not JSON: ${problem}`;
     throw withCode("ERR_BODY_NOT_JSON", new SyntaxError(message, { cause: withoutFrames(cause) }));
   }
 }
@@ -66,7 +66,7 @@ function checkForm(request: Request, types: readonly string[]): void {
 }
 
 function notForm(request: Request, problem: string, cause?: unknown): TypeError {
-  const message = `the body of ${lineOf(request)} is not a form: ${problem}; ${startOf(request.body)}`;
+  const message = `the body of ${request} is not a form: ${problem}; ${startOf(request.body)}`;
   return withCode("ERR_BODY_NOT_FORM", new TypeError(message, cause === undefined ? {} : { cause }));
 }
 
@@ -100,10 +100,6 @@ function charsetOf({ headers, rawBody }: Request): string | undefined {
   const isUtf16 =
     (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;
   return isUtf16 ? "it looks like UTF-16: decode rawBody first" : undefined;
-}
-
-function lineOf({ reqMethod, url }: Request): string {
-  return `${reqMethod} ${url}`;
 }
 
 /** RFC 9110 8.3.1: is this the media type, whatever its parameters? */

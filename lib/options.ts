@@ -31,14 +31,14 @@ export interface AsyncHttpServerOptions {
   /** `{ key, cert }`, and whatever else `https.createServer` takes, such as `requestCert`: serve HTTPS instead. */
   readonly tls?: https.ServerOptions | undefined;
   /**
-   * Told of every error that a callback throws.
+   * Is given every error of a handler.
    *
    * Without it, see `acceptRequest`, `serve` and `close`.
    */
   readonly onError?: ((error: unknown, request?: Request) => void) | undefined;
 }
 
-/** For what, and for how long, a single wait for a request lasts. */
+/** What a single wait is for, and how long it lasts. */
 export interface WaitOptions {
   /** Milliseconds until the wait is rejected with `ERR_ACCEPT_TIMEOUT`, whatever else arrives. Default: no end. */
   readonly timeout?: number | undefined;
@@ -47,7 +47,7 @@ export interface WaitOptions {
   /**
    * Says whether this is the request that is waited for; queued ones are asked first.
    *
-   * What it says no to stays for others: another wait, the callback of `serve`, the queue. If it throws, the wait is
+   * What it says no to stays for others: another wait, the handler of `serve`, the queue. If it throws, the wait is
    * rejected with its error, and no request is lost.
    */
   readonly where?: ((request: Request) => boolean) | undefined;
@@ -63,7 +63,7 @@ export interface WaitOptions {
 
 /** How a server is closed. */
 export interface CloseOptions {
-  /** Milliseconds for which what has arrived may still be answered. Default 0. */
+  /** Milliseconds for which requests that have arrived may still get their response. Default 0. */
   readonly grace?: number | undefined;
 }
 

@@ -24,7 +24,7 @@ let made = 0;
 const original = Symbol("original");
 
 /**
- * A request that has arrived whole, and the way to answer it: Nim's record, read only.
+ * A request that has arrived whole, and the way to respond to it: Nim's record, read only.
  *
  * Made by the server; what is derived (`headers`, `url`, `body`) is made when it is first read.
  *
@@ -68,12 +68,12 @@ export class Request {
     return Request.#self(this).#exchange.socket;
   }
 
-  /** The method, in the letters of the request line: any that Node parses, WebDAV's too. */
+  /** The method as the client wrote it, such as `"POST"`: any that Node parses, WebDAV's too. */
   get reqMethod(): HttpMethod {
     return Request.#self(this).#exchange.raw.method as HttpMethod;
   }
 
-  /** The header lines; names fold to lower case, values keep their bytes, repeated lines are all kept. */
+  /** The header fields; names fold to lower case, values keep their bytes, repeated fields are all kept. */
   get headers(): HttpHeaders {
     const self = Request.#self(this);
     return (self.#headers ??= HttpHeaders.fromRaw(self.#exchange.raw.rawHeaders));
@@ -146,7 +146,7 @@ export class Request {
   /**
    * Reads the body of a streamed request, up to `maxBody` bytes; then `body`, `rawBody`, `json`, `form` have it.
    *
-   * A longer one is answered with 413, if nothing was answered yet. Without `stream` the body is there already.
+   * A longer one gets 413, unless a response was sent before. Without `stream` the body is there already.
    *
    * @returns settles with the exact bytes when the last one has arrived; the same promise each time
    * @throws as a rejection: RangeError `ERR_BODY_TOO_LARGE`; Error `ERR_CLIENT_DISCONNECTED`; Error
@@ -279,13 +279,13 @@ export class Request {
   }
 
   /**
-   * Answers with a fetch `Response`: its status and status text, its headers, its body as it comes.
+   * Sends a fetch `Response`: its status and status text, its headers, its body as it comes.
    *
    * What `fetch` gave can be passed on: the headers of its connection are left out, and where `fetch` has decompressed the
    * content, Content-Encoding and Content-Length too.
    *
    * @param response not read before; its body belongs to the library from here on
-   * @returns settles when the bytes are with the operating system, or the client is gone
+   * @returns settles when the bytes are with the operating system, or the client has disconnected
    * @throws as a rejection, with nothing written: as the other form does; TypeError `ERR_INVALID_ARGUMENT` for a
    *   `Response` that was read before, or that has no status
    *
@@ -302,7 +302,7 @@ export class Request {
    */
   respond(response: Response): Promise<void>;
   /**
-   * Answers: status line, headers and content in one go. The connection stays open for the next request.
+   * Sends the response: status line, headers and content in one go. The connection stays open for the next request.
    *
    * `Content-Length` is counted in bytes unless the caller gives one; content beyond the caller's is not sent, and where
    * the content is shorter the connection is cut behind it. HEAD, 204, 205 and 304 send no content. 100, 102 and 103
@@ -314,7 +314,7 @@ export class Request {
    * @param code from 100 to 599
    * @param content text (as UTF-8), bytes, or a source of either; default none
    * @param headers pairs, a record, a Map, a fetch Headers; names go out in lower case
-   * @returns settles when the bytes are with the operating system, or the client is gone
+   * @returns settles when the bytes are with the operating system, or the client has disconnected
    * @throws as a rejection, with nothing written: RangeError `ERR_INVALID_STATUS`, TypeError `ERR_INVALID_HEADER` or
    *   `ERR_INVALID_ARGUMENT`, Error `ERR_ALREADY_ANSWERED`; with the connection cut: what a source throws
    *
@@ -354,7 +354,7 @@ export class Request {
   }
 
   /**
-   * Answers with a value as JSON, and `Content-Type: application/json` unless the headers have another one.
+   * Sends a value as JSON, with `Content-Type: application/json` unless the headers have another one.
    *
    * @param code as for `respond`
    * @param value what `JSON.stringify` can make a text of
@@ -388,11 +388,11 @@ export class Request {
   /**
    * Sends status line and headers now; a following `respond` with the same code sends the content.
    *
-   * Differs from Nim, which writes bare header lines into the socket: this always yields valid HTTP.
+   * Differs from Nim, which writes bare header fields into the socket: this always yields valid HTTP.
    *
    * @param headers as for `respond`
    * @param code default 200
-   * @returns settles when the bytes are with the operating system, or the client is gone
+   * @returns settles when the bytes are with the operating system, or the client has disconnected
    * @throws as `respond` does
    *
    * @example
@@ -424,13 +424,13 @@ export class Request {
     if (promise === settled) return promise;
     const caller = new Caller(entry);
     const named = promise.catch((error: unknown) => {
-      throw about(error, this.#line(), caller);
+      throw about(error, String(this), caller);
     });
     return this.#exchange.watch(named);
   }
 
   #failed(error: unknown, entry: (...given: never[]) => unknown): Promise<never> {
-    return this.#exchange.watch(Promise.reject(about(error, this.#line(), new Caller(entry)) as Error));
+    return this.#exchange.watch(Promise.reject(about(error, String(this), new Caller(entry)) as Error));
   }
 
   #whole(entry: () => unknown): Buffer {
@@ -471,6 +471,24 @@ export class Request {
     }
   }
 
+  /**
+   * Gives method and target, as errors name a request and a log line may.
+   *
+   * @returns such as `POST /orders?id=1`
+   *
+   * @example
+   * import { startTestServer } from "asynchttpserver/testing";
+   * import assert from "node:assert";
+   *
+   * const server = await startTestServer((request) => request.respond(200, String(request)));
+   * const reply = await fetch(`${server.url}/orders?id=1`, { method: "POST" });
+   * assert.equal(await reply.text(), "POST /orders?id=1");
+   * await server.close();
+   */
+  toString(): string {
+    return String(Request.#self(this).#exchange);
+  }
+
   /** Keeps Vitest from copying a request without its private fields. @internal */
   get [Symbol.toStringTag](): string {
     return "Request";
@@ -487,7 +505,7 @@ export class Request {
     options: object,
     inspect: (value: object, options: object) => string,
   ): string {
-    const name = `Request ${this.#line()}`;
+    const name = `Request ${this}`;
     return depth < 0 ? `[${name}]` : `${name} ${inspect({ body: this.#bodyStart(), status: this.status }, options)}`;
   }
 
@@ -505,16 +523,12 @@ export class Request {
       ? `${text.slice(0, SHOWN)}… (${received.length} bytes)`
       : text;
   }
-
-  #line(): string {
-    return `${this.reqMethod} ${this.#exchange.raw.url!}`;
-  }
 }
 
 /**
- * Handles a request: responds to it now or later.
+ * A handler: it is given a request, and responds now or later.
  *
- * Its return value matters in one case only: a promise that is rejected is an error of the handler.
+ * What it returns matters in one case only: a promise that is rejected is the handler's failure.
  */
 export type RequestCallback = (request: Request) => unknown;
 

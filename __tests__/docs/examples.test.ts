@@ -59,7 +59,7 @@ const RUN_HERE: Record<string, (start: typeof startExample) => Promise<void>> = 
       expect(String(Buffer.from(value!))).toMatch(new RegExp(`^id: ${id}\ndata: \\d{4}-.*Z\n\n$`));
     }
     await reader.cancel();
-    await program.printed(/a client has left/);
+    await program.printed(/a client has disconnected/);
   },
 
   "streaming-file": async (start) => {

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
 import { join } from "node:path";
@@ -31,6 +32,25 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     return [];
   },
 
+  "Received: undefined": async () => {
+    const server = await startServer();
+    const reply = fetch(server.url, { method: "POST", headers: { "content-type": "text/plain" } });
+    const request = await server.acceptRequest();
+    const { method, query, headers } = request as unknown as Record<string, Record<string, unknown>>;
+    expect([method, query, headers!["content-type"]]).toEqual([undefined, undefined, undefined]);
+    expect([request.reqMethod, request.url.searchParams.size, request.headers.get("content-type")]).toEqual([
+      "POST",
+      0,
+      "text/plain",
+    ]);
+    const named = stripVTControlCharacters(thrownBy(() => expect(method).toBe("POST")).message);
+    const shown = stripVTControlCharacters(thrownBy(() => expect(request.url).toBe("/")).message);
+    expect(shown).toMatch(/"anchor".*"path"/);
+    await request.respond(204);
+    await reply;
+    return named.split("\n").filter((line) => /^(?:Expected|Received):/.test(line));
+  },
+
   "TimeoutError: no request arrived within 4000 ms": async () => {
     await using server = await startTestServer();
     const { name, message } = await rejectionOf(server.acceptRequest({ timeout: 10 }));
@@ -54,6 +74,7 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     await server.acceptRequest({ while: reply });
     await server.close();
     const { status, statusText } = await reply;
+    expect(await jestPrints()).toMatch(/the test's own[^]*● without while[^]*failed with 410/);
     return [`${status} ${statusText}`, await (await reply).text()];
   },
 
@@ -66,7 +87,12 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
 
   "Jest did not exit one second after the test run has completed": async () => {
     expect(await jestPrints()).toContain(NOT_EXITED);
-    return [];
+    expect(await jestFindsOpenHandles()).toMatch(/TCPSERVERWRAP[^]*> \d+ \| +await server\.listen\(0\)/);
+    return ["TCPSERVERWRAP"];
+  },
+
+  "Hooks cannot be defined inside tests": async () => {
+    return [/Hooks cannot be defined inside tests/.exec(await jestPrints())![0]];
   },
 
   ERR_SERVER_NOT_LISTENING: () => {
@@ -101,6 +127,14 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     return [];
   },
 
+  "TypeError: fetch failed": async () => {
+    const server = await startServer();
+    const { url } = server;
+    await server.close();
+    const { name, message, cause } = await rejectionOf(fetch(url));
+    return [`${name}: ${message}`, codeOf(cause as Error)];
+  },
+
   "ECONNREFUSED, with a URL that says `localhost`": async () => {
     const server = await startServer();
     const error = await failureOf({ host: "::1", port: server.getPort() });
@@ -121,13 +155,15 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     await server.acceptRequest();
     await server.acceptRequest();
     await server.close();
-    const { message, cause } = await fetched;
-    return [
-      codeOf(await plain),
-      (await plain).message,
-      message,
-      ...(message === "fetch failed" ? [] : [String(cause)]),
-    ];
+    expect((await fetched).cause).toMatchObject({ message: "other side closed" });
+    return [codeOf(await plain), (await plain).message, "other side closed"];
+  },
+
+  "TypeError: terminated": async () => {
+    const server = await startServer({ onError: () => {} });
+    void server.serve((request) => request.respond(200, breaksOff()));
+    const { name, message } = await rejectionOf((await fetch(server.url)).text());
+    return [`${name}: ${message}`];
   },
 
   "TimeoutError: The operation was aborted due to timeout": async () => {
@@ -159,6 +195,14 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     return [];
   },
 
+  "408 Request Timeout": async () => {
+    const server = await startServer({ http: { headersTimeout: 50, connectionsCheckingInterval: 10 } });
+    const [response] = await (await send(server, "GET / HTTP/1.1\r\n")).read(1);
+    expect(response!.status).toBe(408);
+    const defaults = makeServer().node;
+    return [`${defaults.headersTimeout / 1000} s for its head, ${defaults.requestTimeout / 1000} s for all of it`];
+  },
+
   "413 Request Entity Too Large": async () => [
     await statusOf({ maxBody: 10 }, (url) => fetch(url, { method: "POST", body: "x".repeat(11) })),
   ],
@@ -180,6 +224,8 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     expect(errors).toHaveLength(1);
     return [status];
   },
+
+  "501 Not Implemented": async () => [await statusOf({}, (url) => fetch(url, { method: "patch" }))],
 
   // The 502 itself: .ci/projects/peers-nginx. Here what makes nginx say so.
   "502 Bad Gateway from nginx": async () => {
@@ -228,6 +274,22 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
       return [codeOf(error), error.message.split(",")[0]!];
     } finally {
       Object.defineProperty(process, "versions", versions);
+    }
+  },
+
+  "ERR_UNKNOWN_FILE_EXTENSION, for a TypeScript file": async () => {
+    const [major, minor] = process.versions.node.split(".").map(Number) as [number, number];
+    const knows = major > 22 || (major === 22 && minor >= 18);
+    const project = new Project();
+    try {
+      const program = join(project.directory, "app.mts");
+      writeFileSync(program, `import fs from "node:fs"; const has: boolean = fs !== null; console.error(String(has));`);
+      const { stderr } = await output([program], { cwd: project.directory });
+      if (!knows) return [/ERR_UNKNOWN_FILE_EXTENSION/.exec(stderr)![0]];
+      expect(stderr).toMatch(/^true$/m);
+      return [];
+    } finally {
+      project.remove();
     }
   },
 
@@ -333,6 +395,13 @@ async function failing(
   return [codeOf(error), error.message];
 }
 
+/** Content that fails behind its first piece. */
+async function* breaksOff(): AsyncGenerator<string> {
+  yield "some";
+  await Promise.resolve();
+  throw new Error("broken");
+}
+
 async function newAsyncListening<T>(act: (server: AsyncHttpServer) => Promise<T>): Promise<T> {
   return act(await startServer());
 }
@@ -372,6 +441,19 @@ const MISTAKES: Record<string, string> = {
   "await-using.test.js": `test("fails", async () => { await using none = null; });`,
   "imports.test.js": `import { useTestServer } from "asynchttpserver/testing"; useTestServer();`,
   "imports.test.mjs": `import { useTestServer } from "asynchttpserver/testing"; useTestServer();`,
+  "in-a-test.test.js": `
+    const { useTestServer } = require("asynchttpserver/testing");
+    test("fails", () => void useTestServer());`,
+  "without-while.test.js": `
+    const { useTestServer } = require("asynchttpserver/testing");
+    const server = useTestServer();
+    test("without while", async () => {
+      const reply = fetch(server.url).then(({ status }) => { throw new Error("failed with " + status); });
+      await server.acceptRequest();
+      expect("the test's own").toBe("");
+      await reply;
+    });
+    test("waits", () => new Promise((resolve) => setTimeout(resolve, 100)));`,
   "not-closed.test.js": `
     const { newAsyncHttpServer } = require("asynchttpserver");
     test("fails", async () => {
@@ -388,18 +470,26 @@ let jestRun: Promise<string> | undefined;
 
 /** What one run of Jest prints of all of them. */
 function jestPrints(): Promise<string> {
-  return (jestRun ??= (async () => {
-    const project = new Project();
-    try {
-      for (const [name, code] of Object.entries(MISTAKES)) project.write(name, code);
-      project.write("jest.config.json", JSON.stringify({ testMatch: ["<rootDir>/*.test.*js"], transform: {} }));
-      const jest = join(ROOT, "node_modules/jest/bin/jest.js");
-      const args = [jest, "--ci", "--runInBand", "--config=jest.config.json"];
-      return stripVTControlCharacters((await output(args, { cwd: project.directory, until: NOT_EXITED })).stderr);
-    } finally {
-      project.remove();
-    }
-  })());
+  return (jestRun ??= runJest(MISTAKES, [], NOT_EXITED));
+}
+
+/** What it prints of the last one where it looks for what keeps it alive. */
+function jestFindsOpenHandles(): Promise<string> {
+  const name = "not-closed.test.js";
+  return runJest({ [name]: MISTAKES[name]! }, ["--detectOpenHandles"], "AsyncHttpServer.listen");
+}
+
+async function runJest(files: Record<string, string>, options: readonly string[], until: string): Promise<string> {
+  const project = new Project();
+  try {
+    for (const [name, code] of Object.entries(files)) project.write(name, code);
+    project.write("jest.config.json", JSON.stringify({ testMatch: ["<rootDir>/*.test.*js"], transform: {} }));
+    const jest = join(ROOT, "node_modules/jest/bin/jest.js");
+    const args = [jest, "--ci", "--runInBand", "--config=jest.config.json", ...options];
+    return stripVTControlCharacters((await output(args, { cwd: project.directory, until })).stderr);
+  } finally {
+    project.remove();
+  }
 }
 
 interface Running {
@@ -416,7 +506,7 @@ async function output(args: readonly string[], { cwd, env = {}, until }: Running
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
-    if (until !== undefined && stderr.includes(until)) child.kill("SIGKILL");
+    if (until !== undefined && stripVTControlCharacters(stderr).includes(until)) child.kill("SIGKILL");
   });
   await once(child, "close");
   return { stderr };

@@ -16,6 +16,19 @@ export interface Echo {
   readonly bodyHex: string;
 }
 
+/** A `Uri` without any of its parts. */
+export const noUrl: Echo["url"] = {
+  scheme: "",
+  username: "",
+  password: "",
+  hostname: "",
+  port: "",
+  path: "",
+  query: "",
+  anchor: "",
+  opaque: false,
+};
+
 /** A served {@link parityRoutes} with what it saw. */
 export interface ParityApp {
   readonly server: AsyncHttpServer;

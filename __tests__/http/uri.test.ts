@@ -1,19 +1,9 @@
 import { parseRequestTarget, parseUri, type Uri } from "../../lib/http/uri";
+import { noUrl } from "../helpers/parity-app";
 
 type Parts = Partial<Omit<Uri, "toString">>;
 
-const noParts = {
-  scheme: "",
-  username: "",
-  password: "",
-  hostname: "",
-  port: "",
-  path: "",
-  query: "",
-  anchor: "",
-  opaque: false,
-  isIpv6: false,
-};
+const noParts = { ...noUrl, isIpv6: false };
 
 function expectParts(uri: Uri, text: string, parts: Parts): void {
   expect({ ...uri }).toEqual({ ...noParts, ...parts });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { shareParityApp, shortTimeouts, type Echo } from "../helpers/parity-app";
+import { noUrl, shareParityApp, shortTimeouts, type Echo } from "../helpers/parity-app";
 import { headerValues, type RawClient, type RawResponse } from "../helpers/raw-client";
 import {
   countFinals,
@@ -130,19 +130,19 @@ const expectations: Readonly<Record<string, Expectation>> = {
   ...each(["line-NUL-in-target", "line-NUL-first", "line-binary-with-newlines"], refused(400)),
   // RFC 9112 3: a request line over the limit is 414.
   ...each(["line-chars-8193", "line-uri-8KiB", "line-uri-9KiB"], refused(414)),
-  "line-chars-8192": { ...served({ url: { ...noUrl(), path: `/${"a".repeat(8178)}` } }) },
+  "line-chars-8192": { ...served({ url: { ...noUrl, path: `/${"a".repeat(8178)}` } }) },
 
   // Targets. RFC 9112 3.2: origin, absolute, authority (CONNECT) or asterisk form.
   ...each(["target-query-only", "target-relative", "target-opaque", "target-mailto"], refused(400)),
   ...each(["target-colon-only", "target-hostport"], refused(400)),
   // RFC 9112 3.2.1: a target that begins with a slash is a path.
-  "target-double-slash": served({ url: { ...noUrl(), path: "//evil.com/path" } }),
-  "target-double-slash-userinfo": served({ url: { ...noUrl(), path: "//u:p@evil.com:99/path" } }),
+  "target-double-slash": served({ url: { ...noUrl, path: "//evil.com/path" } }),
+  "target-double-slash-userinfo": served({ url: { ...noUrl, path: "//u:p@evil.com:99/path" } }),
   // Choice: what Node's parser lets through is taken as it is, as in Nim; bytes above 0x7f it refuses.
-  "target-asterisk-GET": served({ url: { ...noUrl(), path: "*" } }),
-  "target-path-query-frag": served({ url: { ...noUrl(), path: "/a/b", query: "x=1&y=%20z+w", anchor: "f?g" } }),
-  "target-percent-bad": served({ url: { ...noUrl(), path: "/%zz%" } }),
-  "target-backslash": served({ url: { ...noUrl(), path: "/a\\b" } }),
+  "target-asterisk-GET": served({ url: { ...noUrl, path: "*" } }),
+  "target-path-query-frag": served({ url: { ...noUrl, path: "/a/b", query: "x=1&y=%20z+w", anchor: "f?g" } }),
+  "target-percent-bad": served({ url: { ...noUrl, path: "/%zz%" } }),
+  "target-backslash": served({ url: { ...noUrl, path: "/a\\b" } }),
   ...each(["target-utf8-raw", "target-bytes-ff-fe"], refused(400)),
   // A scheme may have a plus; Node's parser takes letters alone, and no client of an origin server sends another one.
   "target-absolute-unknown-scheme": { ...refused(400), otherwise: true },
@@ -267,20 +267,6 @@ const expectations: Readonly<Record<string, Expectation>> = {
   "raise-later": { statuses: [500], end: "eof", ran: 1, errors: [undefined] },
   "raise-after-respond": { statuses: [200], end: "open", last: content("answered, then raised"), errors: [undefined] },
 };
-
-function noUrl(): Echo["url"] {
-  return {
-    scheme: "",
-    username: "",
-    password: "",
-    hostname: "",
-    port: "",
-    path: "",
-    query: "",
-    anchor: "",
-    opaque: false,
-  };
-}
 
 // --- How a case is played ---------------------------------------------------------------------------------------
 

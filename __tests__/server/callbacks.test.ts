@@ -3,24 +3,11 @@ import { CallbackErrors } from "../../lib/server/callbacks";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { RawClient } from "../helpers/raw-client";
 import { deferred, echo, get, hasSettled, rejectionOf, send, settle, startServer, thrownBy } from "../helpers/servers";
+import { keepStderr } from "../helpers/stderr";
 
 const failure = new Error("secret detail");
 
-/** What was written to stderr since the test began. */
-let printed = "";
-let realWrite: typeof process.stderr.write;
-
-beforeEach(() => {
-  printed = "";
-  realWrite = process.stderr.write;
-  process.stderr.write = ((text: string) => {
-    printed += text;
-    return true;
-  }) as typeof process.stderr.write;
-});
-afterEach(() => {
-  process.stderr.write = realWrite;
-});
+const printed = keepStderr();
 
 const throwing: ReadonlyArray<[how: string, callback: (request: Request) => unknown, error: unknown]> = [
   [
@@ -161,7 +148,7 @@ describe("onError", () => {
     await (await send(server, get("/fails"))).end();
     expect(told).toEqual([[row.error, "/fails"]]);
     await server.close();
-    expect(printed).toBe("");
+    expect(printed.text).toBe("");
   });
 
   test("that throws leaves its own error to the rule without it: serve", async () => {
@@ -175,7 +162,7 @@ describe("onError", () => {
       throw failure;
     });
     await (await send(server)).end();
-    expect(printed).toContain("onError failed");
+    expect(printed.text).toContain("onError failed");
     await server.close();
   });
 
@@ -204,7 +191,7 @@ describe("under acceptRequest with a handler", () => {
     await expect(waiting).rejects.toBe(error);
     await client.end();
     await server.close();
-    expect(printed).toBe("");
+    expect(printed.text).toBe("");
   });
 
   test("it rejects the next call when none waits", async () => {
@@ -348,8 +335,8 @@ describe("under serve", () => {
       throw failure;
     });
     await (await send(server, get("/fails?why=1"))).end();
-    expect(printed).toContain("GET /fails?why=1");
-    expect(printed).toContain(failure.stack);
+    expect(printed.text).toContain("GET /fails?why=1");
+    expect(printed.text).toContain(failure.stack);
     expect((await (await send(server, get("/next"))).read(1))[0]?.body.toString()).toBe("/next|");
     await server.close();
   });
@@ -360,7 +347,7 @@ describe("under serve", () => {
       throw "a string";
     });
     await (await send(server, get("/a%0Ab"))).end();
-    expect(printed).toBe("asynchttpserver: the handler failed for GET /a%0Ab\n'a string'\n");
+    expect(printed.text).toBe("asynchttpserver: the handler failed for GET /a%0Ab\n'a string'\n");
     await server.close();
   });
 
@@ -408,8 +395,8 @@ describe("under serve", () => {
     await ended.promise;
     await settle(server);
     await server.close();
-    expect(printed.includes("secret detail")).toBe(told !== undefined);
-    if (told === undefined) expect(printed).toBe("");
+    expect(printed.text.includes("secret detail")).toBe(told !== undefined);
+    if (told === undefined) expect(printed.text).toBe("");
   });
 });
 

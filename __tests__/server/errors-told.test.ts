@@ -3,23 +3,11 @@ import { startTestServer } from "../../lib/testing/index";
 import { Program } from "../helpers/docs-program";
 import { Project } from "../helpers/docs-project";
 import { deferred, get, rejectionOf, send, settle, startServer } from "../helpers/servers";
+import { keepStderr } from "../helpers/stderr";
 
 jest.setTimeout(20_000);
 
-/** What was written to stderr since the test began. */
-let printed = "";
-let realWrite: typeof process.stderr.write;
-beforeEach(() => {
-  printed = "";
-  realWrite = process.stderr.write;
-  process.stderr.write = ((text: string) => {
-    printed += text;
-    return true;
-  }) as typeof process.stderr.write;
-});
-afterEach(() => {
-  process.stderr.write = realWrite;
-});
+const printed = keepStderr();
 
 const unhandled: unknown[] = [];
 const note = (reason: unknown): void => void unhandled.push(reason);
@@ -95,10 +83,10 @@ describe.each(rows)("$what, $way", ({ make, fail }) => {
     void server.serve((request) => (request.url.path === "/ok" ? request.respond(200) : fail(thing)));
     const [reply] = await (await send(server)).end();
     expect(reply?.status).toBe(500);
-    expect(printed.match(/^asynchttpserver: the handler failed for GET \/$/gm)).toHaveLength(1);
+    expect(printed.text.match(/^asynchttpserver: the handler failed for GET \/$/gm)).toHaveLength(1);
     expect((await (await send(server, get("/ok"))).read(1))[0]?.status).toBe(200);
     await server.close();
-    expect(printed.match(/the handler failed/g)).toHaveLength(1);
+    expect(printed.text.match(/the handler failed/g)).toHaveLength(1);
   });
 
   test("in a loop is told to the loop, once", async () => {
@@ -115,7 +103,7 @@ describe.each(rows)("$what, $way", ({ make, fail }) => {
       );
     expect((told as unknown[])[0] === thing).toBe(true);
     await server.close();
-    expect(printed).toBe("");
+    expect(printed.text).toBe("");
   });
 
   test("in a test is told to close, once, and not printed", async () => {
@@ -128,7 +116,7 @@ describe.each(rows)("$what, $way", ({ make, fail }) => {
     );
     expect((told as unknown[])[0] === thing).toBe(true);
     await server.close();
-    expect(printed).toBe("");
+    expect(printed.text).toBe("");
   });
 });
 
@@ -146,7 +134,7 @@ test("where stacks cannot be formatted, errors are told all the same", async () 
   } finally {
     Error.prepareStackTrace = real;
   }
-  expect(printed).toContain("no database");
+  expect(printed.text).toContain("no database");
 });
 
 describe("a thenable that misbehaves counts as one failure", () => {
@@ -220,7 +208,7 @@ describe("a respond that is rejected and not awaited", () => {
           const server = await startServer();
           void server.serve(forget);
           await (await send(server)).end();
-          return printed.match(/ERR_INVALID_HEADER/) ?? [];
+          return printed.text.match(/ERR_INVALID_HEADER/) ?? [];
         },
       ],
       [
@@ -296,7 +284,7 @@ describe("an error that comes after the server was closed", () => {
     gate.resolve();
     await failed.promise;
     await new Promise((resolve) => setImmediate(resolve));
-    expect(printed).toMatch(/^asynchttpserver: the handler failed for GET \/late\nError: too late for close\n/);
+    expect(printed.text).toMatch(/^asynchttpserver: the handler failed for GET \/late\nError: too late for close\n/);
     await server.close();
   });
 });
@@ -322,7 +310,7 @@ test("await using prints what its SuppressedError would hide", async () => {
     error: failure,
     suppressed: { message: "the expect of the test" },
   });
-  expect(printed).toMatch(
+  expect(printed.text).toMatch(
     /^asynchttpserver: the handler failed for GET \/arrived .*await using.*\nError: the expect of the callback\n/,
   );
 });

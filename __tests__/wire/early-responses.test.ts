@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Request } from "../../lib/index";
+import { framings, type Framing } from "../helpers/framings";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import {
   askOn,
@@ -24,26 +25,10 @@ import { chunked } from "../helpers/wire-case";
 const MIB = 1024 * 1024;
 const streaming = { stream: true } as const;
 
-/** A body of `size` bytes on the wire, with its head. */
-interface Upload {
-  readonly framing: string;
-  head(size: number, ...lines: readonly string[]): string;
-  body(size: number): Buffer;
+/** A whole body of `size` bytes on the wire. */
+function bodyOf({ part, end }: Framing, size: number): Buffer {
+  return Buffer.from(part("x".repeat(size)) + end, "latin1");
 }
-
-const uploads: readonly Upload[] = [
-  {
-    framing: "Content-Length",
-    head: (size, ...lines) => postLines("/up", [`Content-Length: ${size}`, ...lines], ""),
-    body: (size) => Buffer.alloc(size, "x"),
-  },
-  {
-    framing: "chunked",
-    head: (_size, ...lines) => postLines("/up", [chunked, ...lines], ""),
-    body: (size) =>
-      Buffer.concat([Buffer.from(`${size.toString(16)}\r\n`), Buffer.alloc(size, "x"), Buffer.from("\r\n0\r\n\r\n")]),
-  },
-];
 
 /** How a handler answers before the body is whole. */
 const responses: ReadonlyArray<[how: string, respond: (request: Request, status: number) => Promise<unknown>]> = [
@@ -65,7 +50,10 @@ const readings: ReadonlyArray<[what: string, read: (request: Request) => Promise
   ["some, by raw", (request) => once(request.raw, "data")],
 ];
 
-describe.each(uploads)("a body by $framing", ({ head, body }) => {
+describe.each(framings)("a body by $name", (framing) => {
+  const { head } = framing;
+  const body = (size: number): Buffer => bodyOf(framing, size);
+
   describe.each(responses)("a response that is sent %s", (_how, respond) => {
     test.each(readings)("with %s of the body read is on the wire at once, and the last one", async (_what, read) => {
       const server = await startServer(streaming);
@@ -179,7 +167,7 @@ test("small requests in one packet keep their connection, whatever of them is re
 
 test("a client that goes on sending for ever behind an early response is cut", async () => {
   const server = await startServer(streaming);
-  const { client, request } = await askOn(server, uploads[0]!.head(99_999_999_999));
+  const { client, request } = await askOn(server, framings[0]!.head(99_999_999_999));
   await request.respond(401);
   await client.read(1);
   const piece = Buffer.alloc(4 * MIB);
@@ -194,7 +182,7 @@ test("a client that goes on sending for ever behind an early response is cut", a
 
 test("a client that shuts its sending side behind an early response ends its connection", async () => {
   const server = await startServer(streaming);
-  const { client, request } = await askOn(server, `${uploads[0]!.head(1000)}part`);
+  const { client, request } = await askOn(server, `${framings[0]!.head(1000)}part`);
   await request.respond(401);
   await client.read(1);
   client.half();
@@ -204,7 +192,7 @@ test("a client that shuts its sending side behind an early response ends its con
 
 test("a client that disconnects behind an early response fails what is still being read", async () => {
   const server = await startServer(streaming);
-  const { client, request } = await askOn(server, `${uploads[0]!.head(1000)}part`);
+  const { client, request } = await askOn(server, `${framings[0]!.head(1000)}part`);
   const reading = text(request.bodyStream);
   await request.respond(202);
   await client.read(1);
@@ -238,7 +226,7 @@ test.each<[how: string, read: (request: Request) => Promise<unknown>]>([
 
 test("a second response is an error, as ever", async () => {
   const server = await startServer(streaming);
-  const { request } = await askOn(server, `${uploads[0]!.head(1000)}part`);
+  const { request } = await askOn(server, `${framings[0]!.head(1000)}part`);
   await request.respond(401);
   expect(await rejectionOf(request.respond(200))).toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
 });
@@ -250,7 +238,7 @@ test("pipelined requests behind one that is answered early are dropped with thei
     await turn();
     await request.respond(200, request.url.path);
   }, streaming);
-  const client = await send(server, get("/1") + uploads[0]!.head(5));
+  const client = await send(server, get("/1") + framings[0]!.head(5));
   expect((await client.read(2)).map((response) => String(response.body))).toEqual(["/1", "/up"]);
   await client.send(`hello${get("/3")}`);
   await client.end();

@@ -1,10 +1,10 @@
 import { Agent, IncomingMessage, ServerResponse, type RequestListener } from "node:http";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
-import type { AsyncHttpServer, AsyncHttpServerOptions, Request } from "../../lib/index";
+import type { AsyncHttpServerOptions, Request } from "../../lib/index";
 import { requestOf } from "../helpers/node-client";
 import { RawClient } from "../helpers/raw-client";
-import { get, post, startServer } from "../helpers/servers";
+import { deferred, get, post, startServer } from "../helpers/servers";
 
 // What others do on `server.node`, as they would on a bare one: nothing hangs, and nothing is answered twice.
 
@@ -147,60 +147,39 @@ describe.each(modes)("%s: a second listener for requests", (mode, options) => {
 });
 
 describe("a second listener for requests, beside a handler", () => {
+  /** @param told how many errors of the handler are waited for */
   async function both(
     handler: (request: Request) => unknown,
     listen: RequestListener,
-    bytes = get("/a"),
-  ): Promise<{ texts: string[]; errors: unknown[]; server: AsyncHttpServer }> {
+    told = 0,
+  ): Promise<{ texts: string[]; errors: unknown[] }> {
     const errors: unknown[] = [];
-    const server = await startServer({ onError: (error) => errors.push(error) });
+    const all = deferred();
+    const server = await startServer({ onError: (error) => errors.push(error) === told && all.resolve() });
     server.node.on("request", listen);
     void server.serve(handler);
     const client = await RawClient.connect(server);
     const texts: string[] = [];
     for (let count = 1; count <= 3; count++) {
-      await client.send(bytes);
+      await client.send(get("/a"));
       texts.push((await client.read(count)).at(-1)!.body.toString());
     }
-    return { texts, errors, server };
+    if (told > 0) await all.promise;
+    return { texts, errors };
   }
 
-  test("the listener that is faster wins, and the handler is told", async () => {
-    const { texts, errors } = await both(
-      async (request) => {
-        await new Promise((resolve) => setTimeout(resolve, 5));
-        await request.respond(200, "ours");
-      },
-      (_raw, response) => response.end("theirs"),
-    );
-    expect(texts).toEqual(["theirs", "theirs", "theirs"]);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(errors).toMatchObject([
-      { code: "ERR_ALREADY_ANSWERED" },
-      { code: "ERR_ALREADY_ANSWERED" },
-      { code: "ERR_ALREADY_ANSWERED" },
-    ]);
-  });
+  async function* late(): AsyncGenerator<string> {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    yield "ours";
+  }
 
-  test("a listener that answers while a source is waited for wins", async () => {
-    const { texts, errors } = await both(
-      (request) =>
-        request.respond(
-          200,
-          (async function* () {
-            await new Promise((resolve) => setTimeout(resolve, 5));
-            yield "ours";
-          })(),
-        ),
-      (_raw, response) => response.end("theirs"),
-    );
+  test.each<[handler: string, handle: (request: Request) => Promise<void>]>([
+    ["waits", async (request) => request.respond(200, await text(late()))],
+    ["waits for a source", (request) => request.respond(200, late())],
+  ])("the listener that is faster wins, and the handler that %s is told", async (_handler, handle) => {
+    const { texts, errors } = await both(handle, (_raw, response) => response.end("theirs"), 3);
     expect(texts).toEqual(["theirs", "theirs", "theirs"]);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(errors).toMatchObject([
-      { code: "ERR_ALREADY_ANSWERED" },
-      { code: "ERR_ALREADY_ANSWERED" },
-      { code: "ERR_ALREADY_ANSWERED" },
-    ]);
+    expect(errors).toMatchObject(Array(3).fill({ code: "ERR_ALREADY_ANSWERED" }));
   });
 
   test("a listener that waits finds the response sent", async () => {

@@ -10,6 +10,7 @@ import { pipeline } from "node:stream/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import type { AsyncHttpServer, Request } from "../../lib/index";
 import { testCertificate } from "../../lib/testing/index";
+import { framings, type Framing } from "../helpers/framings";
 import { headerValues, RawClient } from "../helpers/raw-client";
 import {
   askOn,
@@ -37,29 +38,6 @@ const UNREAD = 256 * 1024;
 
 const streaming = { stream: true } as const;
 const expect100 = "Expect: 100-continue";
-
-/** A body on the wire, framed in one of the two ways. */
-interface Framing {
-  readonly name: string;
-  head(length: number, ...lines: readonly string[]): string;
-  part(text: string): string;
-  readonly end: string;
-}
-
-const framings: readonly Framing[] = [
-  {
-    name: "Content-Length",
-    head: (length, ...lines) => postLines("/up", [`Content-Length: ${length}`, ...lines], ""),
-    part: (bytes) => bytes,
-    end: "",
-  },
-  {
-    name: "chunked",
-    head: (_length, ...lines) => postLines("/up", [chunked, ...lines], ""),
-    part: (bytes) => `${bytes.length.toString(16)}\r\n${bytes}\r\n`,
-    end: "0\r\n\r\n",
-  },
-];
 
 /** A streamed request of which only the head has come. */
 async function askHead({ head }: Framing, length = 10, ...lines: readonly string[]): Promise<Asked> {

@@ -27,7 +27,7 @@ function lead(): void {
 }
 
 if (cluster.isPrimary) lead();
-// Who leaves by `disconnect` has meant to, also when the port is in use, and is not replaced.
+// A worker that ends by `disconnect` means to, also when the port is in use, and is not replaced.
 else
   void work()
     .catch(console.error)

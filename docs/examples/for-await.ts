@@ -1,4 +1,4 @@
-/** The requests as an async iterable. The loop does not await the answers, so that they are made side by side. */
+/** The requests as an async iterable. The loop does not await the responses, so that they are made side by side. */
 import { setTimeout } from "node:timers/promises";
 import { Http200, newAsyncHttpServer, type Request } from "asynchttpserver";
 

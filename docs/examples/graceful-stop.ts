@@ -1,4 +1,4 @@
-/** Stops without losing a request: SIGTERM leaves ten seconds for what is under way, a second one ends it at once. */
+/** Stops without losing a request: SIGTERM gives what is under way ten seconds, a second one ends it at once. */
 import { setTimeout } from "node:timers/promises";
 import { Http200, newAsyncHttpServer } from "asynchttpserver";
 

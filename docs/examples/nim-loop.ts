@@ -1,4 +1,4 @@
-/** Nim's own loop: it accepts requests for as long as there are descriptors for them, and never waits for an answer. */
+/** Nim's own loop: it accepts requests for as long as there are descriptors for them, and never waits for a response. */
 import { setTimeout } from "node:timers/promises";
 import { Http200, newAsyncHttpServer, type Request } from "asynchttpserver";
 

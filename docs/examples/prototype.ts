@@ -1,4 +1,4 @@
-/** A first prototype: notes as JSON, and the files of the directory `public` beside it. Try it with a browser. */
+/** A first prototype: notes as JSON, and the files of `public` in the working directory. Try it with a browser. */
 import { readFile } from "node:fs/promises";
 import { extname, join, resolve, sep } from "node:path";
 import { Http200, Http201, Http400, Http404, newAsyncHttpServer, type Request } from "asynchttpserver";
@@ -23,7 +23,7 @@ async function sendFile(request: Request, name: string): Promise<void> {
 }
 
 async function callback(request: Request): Promise<void> {
-  // HEAD is GET whose content is not sent, which is left to `respond`.
+  // HEAD goes to the handlers of GET: `respond` sends no content to it.
   const wanted = `${request.reqMethod === "HEAD" ? "GET" : request.reqMethod} ${request.url.path}`;
   const [pattern, handler] = routes.find(([pattern]) => pattern.test(wanted)) ?? [];
   if (handler === undefined) return request.respondJson(Http404, { error: "not found" });

@@ -1,4 +1,4 @@
-/** Server-sent events: `curl -N http://127.0.0.1:8080/events` gets five a second until it leaves. */
+/** Server-sent events: `curl -N http://127.0.0.1:8080/events` gets five a second until it disconnects. */
 import { setTimeout } from "node:timers/promises";
 import { Http200, Http404, newAsyncHttpServer, type Request } from "asynchttpserver";
 
@@ -10,7 +10,7 @@ async function* events(): AsyncGenerator<string> {
       await setTimeout(200);
     }
   } finally {
-    console.log("a client has left");
+    console.log("a client has disconnected");
   }
 }
 

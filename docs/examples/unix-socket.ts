@@ -6,7 +6,7 @@ const path = process.env.SOCKET ?? "./app.sock";
 
 async function main(): Promise<void> {
   const server = newAsyncHttpServer();
-  // Closing deletes the file; one that is left over from a killed process is an error that says so.
+  // Closing deletes the file. If a process that was killed has left one, `listen` rejects and says so.
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void server.close());
   await server.listen(0, path);
   // Who may connect: the owner and the group, such as that of nginx.

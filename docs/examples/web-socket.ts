@@ -1,6 +1,6 @@
 /** WebSockets beside ordinary requests on one port, by the package ws: `npm install ws` first. */
 import { Http200, newAsyncHttpServer, type Request } from "asynchttpserver";
-// With @types/ws: import { WebSocketServer, type WebSocket } from "ws";
+// In an ES module, and with @types/ws: import { WebSocketServer, type WebSocket } from "ws";
 const { WebSocketServer } = require("ws");
 type WebSocket = { on(event: string, listener: (data: Buffer, binary: boolean) => void): void; send: Function };
 const sockets = new WebSocketServer({ noServer: true });

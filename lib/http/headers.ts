@@ -3,11 +3,11 @@ import { invalidHeader } from "../errors";
 /** Finds the headers of which a matcher has made a copy. */
 const original = Symbol("original");
 
-/** How many header lines a request may have; one with more gets 431. */
+/** How many header fields a request may have; one with more gets 431. */
 export const headerLimit = 10_000;
 
 /**
- * What one header name can be given: one value, or several, which become a line each.
+ * What one header name can be given: one value, or several, which become one field each.
  *
  * @example
  * import { newHttpHeaders, type HeaderValue } from "asynchttpserver";
@@ -19,7 +19,7 @@ export const headerLimit = 10_000;
 export type HeaderValue = string | number | readonly (string | number)[];
 
 /**
- * What header lines can be made from: pairs, a record, a `Map`, a fetch `Headers`, or `HttpHeaders`.
+ * What header fields can be made from: pairs, a record, a `Map`, a fetch `Headers`, or `HttpHeaders`.
  *
  * An entry whose value is `undefined` is left out.
  *
@@ -36,12 +36,12 @@ export type HeadersInit =
   | { readonly [name: string]: HeaderValue | undefined };
 
 /**
- * Header lines by name, whatever the letter case of the name.
+ * Header fields by name, whatever the letter case of the name.
  *
  * Names are kept in lower case, or in title case (`Content-Type`) on request, and values as they are. Names keep the
  * order in which they were first added. A failing `expect`, `console.log` and `JSON.stringify` show names and values.
  *
- * Differs from Nim: `[]` and `[]=` are `get`, `values` and `set`, and all lines of a request's repeated header are kept.
+ * Differs from Nim: `[]` and `[]=` are `get`, `values` and `set`, and all fields of a request's repeated header are kept.
  *
  * @example
  * import { newHttpHeaders } from "asynchttpserver";
@@ -56,7 +56,7 @@ export type HeadersInit =
  * @see Nim's `httpcore.HttpHeaders`
  */
 export class HttpHeaders implements Iterable<[name: string, value: string]> {
-  /** A request's header lines, name and value in turn, until `table` is needed. */
+  /** A request's header fields, name and value in turn, until `table` is needed. */
   #raw: readonly string[] | undefined;
   #table: Map<string, string[]> | undefined = undefined;
   readonly #titleCase: boolean;
@@ -64,7 +64,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   /**
    * Makes headers, as `newHttpHeaders` does.
    *
-   * @param init the lines to start with, none by default
+   * @param init the fields to start with, none by default
    * @param titleCase whether names are kept and sent as `Content-Type`, false by default
    * @throws TypeError `ERR_INVALID_HEADER` if a value is no string, number or array of these
    */
@@ -89,7 +89,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     return #titleCase in init;
   }
 
-  /** Copies header lines, and adds one line where they do not have its name. @internal */
+  /** Copies header fields, and adds one field where they do not have its name. @internal */
   static withDefault(init: HeadersInit, name: string, value: string): HttpHeaders {
     const titleCase = typeof init === "object" && init !== null && HttpHeaders.is(init) && init.#titleCase;
     const headers = new HttpHeaders(init, titleCase);
@@ -110,9 +110,9 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Gives the text of a header: all lines of the name joined by `", "`, those of Cookie by `"; "`.
+   * Gives the text of a header: all fields of the name joined by `", "`, those of Cookie by `"; "`.
    *
-   * Differs from Nim: `headers[key]` fails where there is no such name, and as text it is the first line only.
+   * Differs from Nim: `headers[key]` fails where there is no such name, and as text it is the first field only.
    *
    * @param key the name, in any letter case
    * @returns the text, or `null` if there is no such name, as with the `Headers` of fetch
@@ -145,7 +145,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
    * Gives the text of a header as `get` does, or something else where there is no such name.
    *
    * @param key the name, in any letter case
-   * @param fallback what to give instead; `""` unless told; Nim calls it `default`
+   * @param fallback what to give instead, `""` by default; Nim calls it `default`
    * @returns the text, or the fallback
    *
    * @example
@@ -163,7 +163,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Gives the values of a name, one for each line: Nim's `HttpHeaderValues`.
+   * Gives the values of a name, one for each field: Nim's `HttpHeaderValues`.
    *
    * @param key the name, in any letter case
    * @returns the values; without any where there is no such name
@@ -190,7 +190,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
    * Gives a name a value, or several, in place of those it has: Nim's `headers[key] = value`.
    *
    * @param key the name, in any letter case
-   * @param value one value, or a list with one for each line; an empty list deletes the name
+   * @param value one value, or a list with one for each field; an empty list deletes the name
    * @throws TypeError `ERR_INVALID_HEADER` if the value is no string, number or array of these
    *
    * @example
@@ -211,10 +211,10 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Adds one more line for a name, behind those it has.
+   * Adds one more field for a name, behind those it has.
    *
    * @param key the name, in any letter case
-   * @param value the line's value
+   * @param value the field's value
    * @throws TypeError `ERR_INVALID_HEADER` if the value is no string or number
    *
    * @example
@@ -232,7 +232,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Deletes all lines of a name, if there are any.
+   * Deletes all fields of a name, if there are any.
    *
    * @param key the name, in any letter case
    *
@@ -251,7 +251,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Deletes all lines of all names.
+   * Deletes all fields of all names.
    *
    * @example
    * import { newHttpHeaders } from "asynchttpserver";
@@ -268,7 +268,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Says whether a name has any lines.
+   * Says whether a name has any fields.
    *
    * @param key the name, in any letter case
    *
@@ -285,7 +285,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * How many names there are, however many lines each has.
+   * How many names there are, however many fields each has.
    *
    * @example
    * import { newHttpHeaders } from "asynchttpserver";
@@ -300,7 +300,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   }
 
   /**
-   * Gives name and value of every line, the lines of one name together: Nim's `for key, value in headers`.
+   * Gives name and value of every field, the fields of one name together: Nim's `for key, value in headers`.
    *
    * @returns an iterator, the same as that of the headers themselves
    *
@@ -319,7 +319,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     }
   }
 
-  /** Gives name and value of every line, as `pairs` does. */
+  /** Gives name and value of every field, as `pairs` does. */
   [Symbol.iterator](): IterableIterator<[name: string, value: string]> {
     return this.pairs();
   }
@@ -405,7 +405,7 @@ Object.defineProperty(HttpHeaders.prototype, Symbol.for("@jest/serializablePrope
  *
  * Differs from Nim: takes a record, a `Map`, a fetch `Headers` and other `HttpHeaders` as well as pairs.
  *
- * @param init the lines to start with, none by default; repeated names keep all their lines
+ * @param init the fields to start with, none by default; repeated names keep all their fields
  * @param titleCase whether names are kept and sent as `Content-Type`, false by default
  * @returns new headers, which share nothing with `init`
  * @throws TypeError `ERR_INVALID_HEADER` if a value is no string, number or array of these
@@ -424,11 +424,11 @@ export function newHttpHeaders(init?: HeadersInit, titleCase = false): HttpHeade
 }
 
 /**
- * The values of one header name, one for each of its lines; as text it is the first of them.
+ * The values of one header name, one for each of its fields; as text it is the first of them.
  *
  * Never changes: a later `add` or `set` on the headers does not show in it.
  *
- * Differs from Nim: a line is not cut at its commas until `contains` or `elements` asks for it.
+ * Differs from Nim: a field is not cut at its commas until `contains` or `elements` asks for it.
  *
  * @example
  * import { newHttpHeaders } from "asynchttpserver";
@@ -441,28 +441,28 @@ export function newHttpHeaders(init?: HeadersInit, titleCase = false): HttpHeade
  * @see Nim's `httpcore.HttpHeaderValues`
  */
 export class HttpHeaderValues implements Iterable<string> {
-  /** One value for each line, in the order of the lines. */
+  /** One value for each field, in the order of the fields. */
   readonly lines: readonly string[];
 
   /**
    * Keeps the given values.
    *
-   * @param lines one value, or one for each line
+   * @param lines one value, or one for each field
    */
   constructor(lines: string | Iterable<string>) {
     this.lines = typeof lines === "string" ? [lines] : [...lines];
   }
 
-  /** How many lines there are. */
+  /** How many fields there are. */
   get length(): number {
     return this.lines.length;
   }
 
   /**
-   * Gives the value of one line.
+   * Gives the value of one field.
    *
-   * @param i which line, from 0; a negative one counts from the end
-   * @returns the value, or `undefined` if there is no such line
+   * @param i which field, from 0; a negative one counts from the end
+   * @returns the value, or `undefined` if there is no such field
    *
    * @example
    * import { newHttpHeaders } from "asynchttpserver";
@@ -479,10 +479,10 @@ export class HttpHeaderValues implements Iterable<string> {
   /**
    * Says whether a value is among these, whatever its letter case: Nim's `value in headers["Connection"]`.
    *
-   * Compares with every whole line and with every element of the lines' comma separated lists.
+   * Compares with every whole field and with every element of the fields' comma separated lists.
    *
    * @param value such as `"upgrade"`
-   * @returns true if a line or an element is equal to it
+   * @returns true if a field or an element is equal to it
    *
    * @example
    * import { newHttpHeaders } from "asynchttpserver";
@@ -501,11 +501,11 @@ export class HttpHeaderValues implements Iterable<string> {
   }
 
   /**
-   * Cuts the lines into the elements of their comma separated lists.
+   * Cuts the fields into the elements of their comma separated lists.
    *
    * A comma within a quoted string does not cut. White space around an element is dropped, as are empty elements.
    *
-   * @returns the elements of all lines, in order
+   * @returns the elements of all fields, in order
    *
    * @example
    * import { newHttpHeaders } from "asynchttpserver";
@@ -520,13 +520,13 @@ export class HttpHeaderValues implements Iterable<string> {
     return this.lines.flatMap(splitList);
   }
 
-  /** Gives one value for each line, in the order of the lines. */
+  /** Gives one value for each field, in the order of the fields. */
   [Symbol.iterator](): IterableIterator<string> {
     return this.lines[Symbol.iterator]();
   }
 
   /**
-   * Gives the value of the first line: Nim's conversion to `string`.
+   * Gives the value of the first field: Nim's conversion to `string`.
    *
    * @returns the first value, or `""` if there is none
    *
@@ -544,7 +544,7 @@ export class HttpHeaderValues implements Iterable<string> {
 }
 
 /**
- * Gives header lines as Node's `writeHead` takes them: name, value, name, value, and so on.
+ * Gives header fields as Node's `writeHead` takes them: name, value, name, value, and so on.
  *
  * Names come in lower case, or as they stand in `HttpHeaders`. Nothing is said about what is in a name or a value:
  * Node looks at that.
@@ -605,7 +605,7 @@ function isName(name: string, lower: string): boolean {
   return name.length === lower.length && (name === lower || name.toLowerCase() === lower);
 }
 
-/** Cuts one line at the commas of its list; see `elements`. */
+/** Cuts one field at the commas of its list; see `elements`. */
 function splitList(line: string): string[] {
   const elements: string[] = [];
   let inQuotes = false;

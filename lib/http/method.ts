@@ -27,7 +27,7 @@ export type HttpMethod =
   // Any string, without losing the nine to an editor's completion.
   | (string & {});
 
-/** HEAD: the answer that GET would get, without its content. RFC 9110 9.3.2. */
+/** HEAD: the response that GET would get, without its content. RFC 9110 9.3.2. */
 export const HttpHead = "HEAD";
 /** GET: asks for the resource. RFC 9110 9.3.1. */
 export const HttpGet = "GET";

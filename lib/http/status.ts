@@ -37,7 +37,7 @@ export const Http100 = 100;
 export const Http101 = 101;
 /** 102 Processing: interim: the request is being worked on. RFC 2518 10.1 (WebDAV). */
 export const Http102 = 102;
-/** 103 Early Hints: interim: header lines that the final answer will probably have. RFC 8297. */
+/** 103 Early Hints: interim: header fields that the final response will probably have. RFC 8297. */
 export const Http103 = 103;
 /** 200 OK: the request succeeded. RFC 9110 15.3.1. */
 export const Http200 = 200;
@@ -67,7 +67,7 @@ export const Http301 = 301;
 export const Http302 = 302;
 /** 303 See Other: GET the URI in `Location` for the result. RFC 9110 15.4.4. */
 export const Http303 = 303;
-/** 304 Not Modified: the client's stored answer is still good. RFC 9110 15.4.5. */
+/** 304 Not Modified: the client's stored response is still good. RFC 9110 15.4.5. */
 export const Http304 = 304;
 /** 305 Use Proxy: deprecated. RFC 9110 15.4.6. */
 export const Http305 = 305;
@@ -87,7 +87,7 @@ export const Http403 = 403;
 export const Http404 = 404;
 /** 405 Method Not Allowed: `Allow` lists the methods that are. RFC 9110 15.5.6. */
 export const Http405 = 405;
-/** 406 Not Acceptable: no representation fits the client's `Accept` lines. RFC 9110 15.5.7. */
+/** 406 Not Acceptable: no representation fits the client's `Accept` fields. RFC 9110 15.5.7. */
 export const Http406 = 406;
 /** 407 Proxy Authentication Required: as 401, for the proxy. RFC 9110 15.5.8. */
 export const Http407 = 407;
@@ -99,7 +99,7 @@ export const Http409 = 409;
 export const Http410 = 410;
 /** 411 Length Required: a `Content-Length` is needed. RFC 9110 15.5.12. */
 export const Http411 = 411;
-/** 412 Precondition Failed: a condition in the header lines is false. RFC 9110 15.5.13. */
+/** 412 Precondition Failed: a condition in the header fields is false. RFC 9110 15.5.13. */
 export const Http412 = 412;
 /** 413 Request Entity Too Large: the body is over the limit. RFC 9110 15.5.14 ("Content Too Large"). */
 export const Http413 = 413;
@@ -109,11 +109,11 @@ export const Http414 = 414;
 export const Http415 = 415;
 /** 416 Requested Range Not Satisfiable: no such range. RFC 9110 15.5.17 ("Range Not Satisfiable"). */
 export const Http416 = 416;
-/** 417 Expectation Failed: the `Expect` line cannot be met. RFC 9110 15.5.18. */
+/** 417 Expectation Failed: the `Expect` field cannot be met. RFC 9110 15.5.18. */
 export const Http417 = 417;
 /** 418 I'm a teapot: no coffee here. RFC 2324 2.3.2. */
 export const Http418 = 418;
-/** 421 Misdirected Request: this server does not answer for that URI. RFC 9110 15.5.20. */
+/** 421 Misdirected Request: this server is not responsible for that URI. RFC 9110 15.5.20. */
 export const Http421 = 421;
 /** 422 Unprocessable Entity: well formed, but makes no sense. RFC 9110 15.5.21 ("Unprocessable Content"). */
 export const Http422 = 422;
@@ -129,7 +129,7 @@ export const Http426 = 426;
 export const Http428 = 428;
 /** 429 Too Many Requests: the client is over its rate. RFC 6585 4. */
 export const Http429 = 429;
-/** 431 Request Header Fields Too Large: the header lines are over the limit. RFC 6585 5. */
+/** 431 Request Header Fields Too Large: the header fields are above the limit. RFC 6585 5. */
 export const Http431 = 431;
 /** 451 Unavailable For Legal Reasons: withheld because of a legal demand. RFC 7725 3. */
 export const Http451 = 451;
@@ -137,11 +137,11 @@ export const Http451 = 451;
 export const Http500 = 500;
 /** 501 Not Implemented: the server does not know the method. RFC 9110 15.6.2. */
 export const Http501 = 501;
-/** 502 Bad Gateway: the server behind this one answered badly. RFC 9110 15.6.3. */
+/** 502 Bad Gateway: the server behind this one sent no valid response. RFC 9110 15.6.3. */
 export const Http502 = 502;
 /** 503 Service Unavailable: overloaded or down for a while. RFC 9110 15.6.4. */
 export const Http503 = 503;
-/** 504 Gateway Timeout: the server behind this one did not answer in time. RFC 9110 15.6.5. */
+/** 504 Gateway Timeout: the server behind this one did not respond in time. RFC 9110 15.6.5. */
 export const Http504 = 504;
 /** 505 HTTP Version Not Supported: not this major version of HTTP. RFC 9110 15.6.6. */
 export const Http505 = 505;
@@ -196,7 +196,7 @@ export function codeToString(code: HttpCode): string {
 }
 
 /**
- * Says whether a status code is 1xx: an interim answer, with the final one still to come.
+ * Says whether a status code is 1xx: an interim response, with the final one still to come.
  *
  * @param code the status code
  * @returns true from 100 to 199

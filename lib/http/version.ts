@@ -1,4 +1,4 @@
-/** The line end of HTTP/1.1: CR LF. RFC 9112 2.1. */
+/** The line break of HTTP/1.1: CR LF. RFC 9112 2.1. */
 export const httpNewLine = "\r\n";
 
 /**

@@ -100,7 +100,7 @@ export function throttled(content: Content, rate: number): AsyncIterable<string 
  * Content that is no longer than that arrives whole. Like every source of content it is sent chunked, unless the response
  * is given a `Content-Length`; a client that speaks HTTP/1.0 needs one to see that something is missing.
  *
- * @param request the one that is responded to
+ * @param request the one that gets this response
  * @param bytes how many are sent
  * @throws RangeError or TypeError `ERR_INVALID_ARGUMENT`
  *
@@ -211,7 +211,7 @@ export function resetConnection(request: Request): void {
 /**
  * Sends bytes that are no response, then ends the connection.
  *
- * @param garbage what goes on the wire as it is, text in UTF-8; default a line that no HTTP client takes
+ * @param garbage what goes on the wire as it is, text in UTF-8; default a text that no HTTP client takes
  *
  * @example
  * import { respondGarbage, startTestServer } from "asynchttpserver/testing";

@@ -21,8 +21,8 @@ const RULES: TestRules = {
  * Starts a server for a test, on a free port of 127.0.0.1; `useTestServer` starts and closes one for each test.
  *
  * It is there for as long as something else keeps the process alive: a server that is never closed, with whatever
- * clients, does not keep Jest from ending. The error of a callback is not printed; `close` is rejected with it, so that
- * an `expect` that failed in a callback fails the test.
+ * clients, does not keep Jest from ending. The error of a handler is not printed; `close` is rejected with it, so that
+ * an `expect` that failed in a handler fails the test.
  *
  * @param callback is given every request; without it, ask for them with `acceptRequest`
  * @param options as for `newAsyncHttpServer`
@@ -80,7 +80,7 @@ function made(options: AsyncHttpServerOptions): TestServer {
  */
 export class TestServer extends AsyncHttpServer {
   /**
-   * Every request that has arrived whole, in that order, answered or not.
+   * Every request that has arrived whole, in that order, with or without a response.
    *
    * @example
    * import { Http204 } from "asynchttpserver";
@@ -105,24 +105,24 @@ export class TestServer extends AsyncHttpServer {
   }
 
   /**
-   * Ends what one test has left and goes on listening, for one server for a whole file: call it in `afterEach`.
+   * Cleans up after a test and goes on listening, for one server for a whole file: call it in `afterEach`.
    *
    * It empties `requests`. Requests that have no response get the 410 of `close`, then their connections end; so do those
    * on which half a request has come, or which another protocol has taken, such as WebSocket. Idle ones stay. The waits of
-   * `acceptRequest` are rejected with `ERR_SERVER_CLOSED`. The callback of `serve` stays.
+   * `acceptRequest` are rejected with `ERR_SERVER_CLOSED`. The handler of `serve` stays.
    *
    * @returns settles when all that is done
-   * @throws as a rejection, as `close`: the error of a callback that nobody was told of; an AggregateError of several
+   * @throws as a rejection, as `close`: the error of a handler that was reported nowhere else; an AggregateError of several
    *
    * @example
    * import { startTestServer } from "asynchttpserver/testing";
    * import assert from "node:assert";
    *
    * const server = await startTestServer();
-   * const left = fetch(`${server.url}/left`);
-   * await server.acceptRequest({ while: left });
+   * const reply = fetch(`${server.url}/a`);
+   * await server.acceptRequest({ while: reply });
    * await server.reset();
-   * assert.equal((await left).status, 410);
+   * assert.equal((await reply).status, 410);
    * assert.deepEqual(server.requests, []);
    * await server.close();
    */

@@ -25,8 +25,8 @@ export interface UseTestServerOptions extends AsyncHttpServerOptions {
  * A server for each test: it is started before each one, on a free port of 127.0.0.1, and closed after it.
  *
  * Call it at the top of a file or of a `describe`. What it gives stands for the server of the test that is running, so
- * `url` is another one in each; outside of tests there is none. A callback's failed `expect` fails its test; a test that
- * fails before it has answered its client ends at once all the same, and the client gets 410.
+ * `url` is another one in each; outside of tests there is none. A handler's failed `expect` fails its test; a test that
+ * fails before its client has a response ends at once all the same, and the client gets 410.
  *
  * @param callback is given every request; without it, ask for them with `acceptRequest`
  * @param options as for `newAsyncHttpServer`, and `hooks`

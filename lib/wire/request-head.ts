@@ -61,7 +61,7 @@ export function readHead(raw: IncomingMessage, limits: Limits): Head {
       case 4:
         if (isField(name, "host")) {
           hosts++;
-          hostValid &&= isHost(lines[i + 1]!);
+          hostValid &&= isAuthority(lines[i + 1]!);
         }
         break;
       case 6:
@@ -104,16 +104,6 @@ const unlimited: Limits = { requestLine: Infinity, body: Infinity };
 /** RFC 9112 6.3: does a body follow the head of this request? */
 export function hasBody(raw: IncomingMessage): boolean {
   return readHead(raw, unlimited).length !== 0;
-}
-
-/** The latest that was valid: clients ask for the same one again and again. */
-let knownHost = "";
-
-function isHost(value: string): boolean {
-  if (value === knownHost) return true;
-  const valid = isAuthority(value);
-  if (valid) knownHost = value;
-  return valid;
 }
 
 /** RFC 3986 3.2, without the user information that RFC 9110 4.2.4 forbids; a port that TCP does not have is none. */
