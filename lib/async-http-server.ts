@@ -24,7 +24,7 @@ import { State } from "./server/state";
 import { TrafficReport } from "./server/traffic-report";
 import { accept, endOfIteration, handled, Wait } from "./server/wait";
 
-/** After how many polls without news nothing more is on its way: TLS takes a few for its handshake. */
+/** After so many polls that bring nothing, nothing more is on its way: a TLS handshake takes a few. */
 const QUIET_POLLS = 3;
 /** How many polls at most, while there is always something. */
 const MOST_POLLS = 200;
@@ -445,7 +445,7 @@ export class AsyncHttpServer {
     for (const connection of this.#clients.connections.values())
       if (!connection.quiet) connection.close(this.#rules?.farewell);
     this.#traffic.clear();
-    // What a callback does about its client's end is its error still.
+    // A handler may fail because its client was disconnected; that is reported here, too.
     await afterPoll();
     this.#errors.throwAll();
   }
@@ -563,7 +563,7 @@ export class AsyncHttpServer {
     let cut = false;
     for (const { exchanges } of this.#clients.connections.values()) cut ||= exchanges.length > 0;
     await endAll(this.#clients, closed, this.#rules?.farewell);
-    // What a callback does about the end of its client, or a `respond` that it did not await, is its error still.
+    // A handler, or a `respond` that it did not await, may fail because its client was disconnected.
     if (cut || WatchedPromise.doubtful > 0) await afterPoll();
     this.#endServing();
   }

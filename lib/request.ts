@@ -20,7 +20,7 @@ const SHOWN = 500;
 /** Tells requests apart for a matcher: two of them are never equal, though their fields are getters. */
 const identity = Symbol("request number");
 let made = 0;
-/** Finds the request of which a matcher has made a copy. */
+/** Leads from a copy that a matcher has made to the request itself. */
 const original = Symbol("original");
 
 /**

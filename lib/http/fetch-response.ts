@@ -1,7 +1,7 @@
 import { withCode } from "../errors";
 import { HttpHeaders } from "./headers";
 
-/** A fetch `Response` in the parts of which a response is made. @internal */
+/** The parts of a fetch `Response`. @internal */
 export interface ResponseParts {
   readonly code: number;
   /** The reason phrase, or `undefined` for that of the status. */

@@ -1,6 +1,6 @@
 import { invalidHeader } from "../errors";
 
-/** Finds the headers of which a matcher has made a copy. */
+/** Leads from a copy that a matcher has made to the headers themselves. */
 const original = Symbol("original");
 
 /** How many header fields a request may have; one with more gets 431. */

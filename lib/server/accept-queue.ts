@@ -7,7 +7,7 @@ const ASK_AGAIN = 50;
 
 /** Somebody who waits for one request. */
 export interface Waiter extends Linked<Waiter> {
-  /** Is it called in a loop with a callback, so that it can be told of a callback's error? */
+  /** Is it `acceptRequest(handler)`, so that it can be rejected with a handler's error? */
   readonly loop: boolean;
   /** Does it wait for a request of one kind only, so that it has to be asked? */
   readonly picky: boolean;

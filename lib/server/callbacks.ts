@@ -7,7 +7,7 @@ import { requestOf, type Request, type RequestCallback } from "../request";
 /** Is told of the error of a handler. */
 export type Report = (error: unknown, exchange: Exchange) => void;
 
-/** Runs callbacks so that an error in one is neither lost, nor told twice, nor anybody else's. */
+/** Runs handlers. An error of one is reported once, to the right place, and harms no other. */
 export class Callbacks {
   readonly #onError: ((error: unknown, request: Request) => unknown) | undefined;
   /** What each failed request has failed with already. */
@@ -43,7 +43,7 @@ export class Callbacks {
     };
   }
 
-  /** Hands a request to a callback; neither throws nor waits. */
+  /** Hands a request to a handler; neither throws nor waits. */
   run(callback: RequestCallback, exchange: Exchange, report: Report): void {
     exchange.accept();
     exchange.report = report;
@@ -55,7 +55,7 @@ export class Callbacks {
 function runHandler(exchange: Exchange, callback: RequestCallback): void {
   try {
     const result = callback(requestOf(exchange));
-    // The promise of a response that left at once is no news.
+    // The promise of a response that left at once cannot fail.
     if (result !== settled) follow(result, (error) => exchange.report(error, exchange));
   } catch (error) {
     exchange.report(error, exchange);
@@ -83,13 +83,13 @@ const KEPT = 100;
 /** How many requests the error of several names. */
 const NAMED = 5;
 
-/** A callback's error, and the request line to which it belongs. */
+/** A handler's error, and the request that it was given. */
 interface CallbackError {
   readonly error: unknown;
   readonly line: string;
 }
 
-/** Errors of callbacks that nobody has been told of yet. Each leaves once. */
+/** Errors of handlers that were reported nowhere yet. Each leaves once. */
 export class CallbackErrors {
   #kept: CallbackError[] = [];
   #beyond = 0;
@@ -124,7 +124,7 @@ export class CallbackErrors {
     if (errors.length === 1 && beyond === 0) throw errors[0];
     const lines = [...new Set(kept.map(({ line }) => line))];
     const named = lines.length === 0 ? "" : `: ${lines.slice(0, NAMED).join(", ")}${lines.length > NAMED ? ", …" : ""}`;
-    const more = beyond === 0 ? "" : `, of which ${errors.length} are here`;
+    const more = beyond === 0 ? "" : `, ${errors.length} of them here`;
     const error = new AggregateError(errors, `${errors.length + beyond} errors in handlers${more}${named}`);
     // The lines that count are in the errors.
     error.stack = `${error.name}: ${error.message}`;

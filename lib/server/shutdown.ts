@@ -27,7 +27,7 @@ export function stopListening(node: http.Server): Promise<unknown> {
 }
 
 /**
- * Lets what has arrived be answered, each connection ending with its last response.
+ * Lets what has arrived get its responses; each connection ends with its last one.
  *
  * @param finished settles when there is nothing left to wait for
  * @returns settles then, or when the grace is over, in milliseconds

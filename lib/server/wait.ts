@@ -70,12 +70,10 @@ export class Wait<T> implements Waiter {
 
   picks(exchange: Exchange): boolean {
     try {
-      const answer: unknown = this.#where!(requestOf(exchange));
-      if (typeof (answer as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(answer);
-      void handled(answer as PromiseLike<unknown>);
-      this.#end(
-        this.#blamed(invalid(TypeError, "where must return true or false at once, it cannot be async", answer)),
-      );
+      const says: unknown = this.#where!(requestOf(exchange));
+      if (typeof (says as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(says);
+      void handled(says as PromiseLike<unknown>);
+      this.#end(this.#blamed(invalid(TypeError, "where must return true or false at once, it cannot be async", says)));
     } catch (error) {
       this.#end(error);
     }

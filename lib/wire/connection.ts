@@ -16,7 +16,7 @@ export interface Acceptor {
   wants(exchange: Exchange): boolean;
   /** The client disconnected, or the request is refused: nobody gets it any more. */
   withdraw(exchange: Exchange): void;
-  /** The exchange has finished, answered or not. */
+  /** The exchange has finished, with a response or without. */
   finished(exchange: Exchange): void;
   /** The request came behind the last one on its connection: nobody gets it. */
   dropped(exchange: Exchange): void;
@@ -39,7 +39,7 @@ const CHUNKS_END_EARLY = "Bad Request. Encoding separator must be \\r\\n";
 /**
  * One client connection: its requests in order, one at a time.
  *
- * A request is offered when the one before it is answered. A refusal waits for its turn, too: earlier responses, one
+ * A request is offered when the one before it has its response. A refusal waits for its turn, too: earlier responses, one
  * error response, then the end (RFC 9112 9.3.2).
  */
 export class Connection {
@@ -51,9 +51,9 @@ export class Connection {
   #current: Exchange | undefined = undefined;
   /** The requests behind it; few connections ever have any. */
   #pipeline: Exchange[] | undefined = undefined;
-  /** What was answered before its body was whole, and is the last on the connection. */
+  /** The last exchange, whose response came before its body was whole. */
   #finishing: Exchange | undefined = undefined;
-  /** What the parser could not read: the connection ends with this once all requests before it are answered. */
+  /** What the parser could not read: the connection ends with this, behind the responses before it. */
   #refusal: Refusal | undefined = undefined;
   /** While reading is paused, what pauses it anew. */
   #pause: (() => void) | undefined = undefined;
@@ -82,14 +82,14 @@ export class Connection {
     return this.#current === undefined ? pipeline : [this.#current, ...pipeline];
   }
 
-  /** Is there nothing to answer, and no handler that has the socket? */
+  /** Is no response due, and does no handler have the socket? */
   get idle(): boolean {
     if (this.#state === "switched" || this.#state === "lingering" || this.socket.writableLength > 0) return false;
     // The system may have the whole response, only Node does not know it yet.
     return this.#current === undefined || (this.#current.responseState === "ended" && this.#pipeline === undefined);
   }
 
-  /** Has it had a request, and has nothing come since its last response of which this was told? */
+  /** Has it had a request, and has nothing come since {@link markRead}? */
   get quiet(): boolean {
     return this.idle && this.#current === undefined && !(this.socket.bytesRead > this.#bytesBefore);
   }
@@ -255,7 +255,7 @@ export class Connection {
 
   // The end --------------------------------------------------------------------------------------------------------------
 
-  /** The server stops gently: what has arrived is still answered, and the response says that it is the last. */
+  /** The server stops gently: what has arrived gets its response, which says that it is the last. */
   finish(): void {
     const last = this.#pipeline?.at(-1) ?? this.#current;
     // A head that is out has said that the connection stays; then it is the next response that ends it.
@@ -393,7 +393,7 @@ export class Connection {
     this.#pipeline = undefined;
   }
 
-  /** The rest of a body that was answered early cannot be read. */
+  /** The rest of a body behind an early response cannot be read. */
   #breakOff(): void {
     this.#finishing?.body.breakOff(": what came of it is no valid HTTP");
     this.#finishing = undefined;

@@ -47,7 +47,7 @@ export class Exchange implements Linked<Exchange> {
   answeredByOthers = false;
   /** The final status that was sent, or 0. */
   status = 0;
-  /** Was it handed to somebody who answers it? */
+  /** Was it handed out? */
   accepted = false;
   /** The object that users see; made by `requestOf`. */
   view: unknown = undefined;
@@ -122,13 +122,13 @@ export class Exchange implements Linked<Exchange> {
     return this.#abort.signal;
   }
 
-  /** Marks it as handed to somebody who answers it. */
+  /** Marks it as handed out. */
   accept(): void {
     this.accepted = true;
     this.#writtenBefore = this.bytesBehind === undefined ? 0 : this.socket.bytesWritten;
   }
 
-  /** Sees to it that the rejection of a promise that nobody awaits is the failure of whoever got this request. */
+  /** Makes the rejection of a promise that nobody awaits an error of the handler. */
   watch<T>(promise: Promise<T>): Promise<T> {
     // The response left at once.
     if (promise === settled) return promise;
@@ -220,7 +220,7 @@ export class Exchange implements Linked<Exchange> {
     return true;
   }
 
-  /** Answers for a handler that has not, since the server closes; what it answers later goes nowhere. */
+  /** The server closes: responds in place of the handler, whose own response, if it still comes, is dropped. */
   dismiss(farewell: Refusal): boolean {
     return (this.#dismissed = this.sendError(farewell));
   }

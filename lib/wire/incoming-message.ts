@@ -176,7 +176,7 @@ export function explainAbort(raw: IncomingMessage, explain: (cause: Error) => Er
   };
 }
 
-/** Fails a message that will never be complete, and leaves its socket to whoever ends that. */
+/** Fails a message that will never be complete, but leaves its socket open: Node would destroy that as well. */
 export function failBody(raw: IncomingMessage, error: Error): void {
   raw._destroy = function (
     this: IncomingMessage,

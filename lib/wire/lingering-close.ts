@@ -38,7 +38,7 @@ export function discardRest(socket: Socket, paused: boolean, time = LINGER_TIME)
 }
 
 /**
- * Lets the body of a request that was answered early come to its end, which the parser tells; ends the connection then.
+ * Behind an early response, lets the body come to its end, which the parser reports; then ends the connection.
  *
  * The parser stays, because a handler may still be reading that body. What nobody reads is discarded.
  */

@@ -156,7 +156,7 @@ export function connectClients(
   node.on("upgrade", (raw, socket, behind) => receiveUpgrade("upgrade", raw, socket, behind));
   node.on("connect", (raw, socket, behind) => receiveUpgrade("connect", raw, socket, behind));
   node.on("clientError", (error: ParseError, socket) => {
-    // As with bare `node:http`: who listens for these answers them.
+    // As with bare `node:http`: a listener of this event responds itself.
     if (othersListen(node, "clientError")) return;
     const connection = connections.get(socket as Socket);
     if (connection === undefined) return void socket.destroy();

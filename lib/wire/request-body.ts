@@ -44,7 +44,7 @@ export class RequestBody implements BodySink, BodySource {
   readonly streamed: boolean;
   /** The Content-Length, or -1 where only the end tells. */
   readonly announced: number;
-  /** The error with which the library itself answers; set where the state is `refused`. */
+  /** The error response of the library; set where the state is `refused`. */
   refusal: Refusal | undefined = undefined;
 
   readonly #exchange: Exchange;
@@ -169,7 +169,7 @@ export class RequestBody implements BodySink, BodySource {
     else this.#exchange.connection.advance(this.#exchange);
   }
 
-  /** Has the library answer this request itself, with an error, when it is its turn. */
+  /** Makes the response an error of the library, sent when it is the turn of this request. */
   refuse(refusal: Refusal): void {
     if (!this.#become("refused")) return;
     this.refusal = refusal;
@@ -181,7 +181,7 @@ export class RequestBody implements BodySink, BodySource {
     if (this.streamed) failBody(this.#raw, this.#fail(`the body of ${this.#exchange} broke off${how}`));
   }
 
-  /** The client disconnected, of which Node tells no message whose response is out. */
+  /** The client disconnected: Node does not tell a message whose response is out. */
   disconnect(): void {
     if (!this.complete && !this.#raw.destroyed) failBody(this.#raw, this.#disconnection());
   }

@@ -162,7 +162,7 @@ export interface ParseError extends Error {
 }
 
 /**
- * The status that answers bytes which Node's parser could not read.
+ * The status of the response to bytes that Node's parser could not read.
  *
  * @param isFirst whether nothing came on the connection before the packet with these bytes
  */

@@ -30,7 +30,7 @@ export interface ResponseHead {
   readonly close: boolean;
 }
 
-/** An error with which the library itself answers a request, and ends its connection. */
+/** An error response of the library's own, which ends the connection. */
 export interface Refusal {
   readonly status: number;
   /** The content, ASCII; by default status code and phrase. */

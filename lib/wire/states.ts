@@ -25,7 +25,7 @@ export const CONNECTION: Follows<ConnectionState> = {
 /**
  * - `awaiting-continue`: the client holds the body back until it reads `100 Continue` (RFC 9110 10.1.1).
  * - `receiving`: the body is on its way.
- * - `refused`: the library answers this request itself, with an error.
+ * - `refused`: the response is an error of the library.
  * - `left`: another listener of `server.node` reads a body that is longer than `maxBody`: the request is theirs.
  */
 export type RequestState = "awaiting-continue" | "receiving" | "complete" | "refused" | "left";
