@@ -47,8 +47,8 @@ const RIGHT: readonly (readonly [title: string, code: string])[] = [
     "lib.newAsyncHttpServer({ http: { keepAliveTimeout: 1 }, tls: { key: '', cert: '', ca: '' } });",
   ],
   [
-    "onError may have no request",
-    "lib.newAsyncHttpServer({ onError: (error, r) => same<typeof r, lib.Request | undefined>(true) });",
+    "onError always has its request",
+    "lib.newAsyncHttpServer({ onError: (error, r) => same<typeof r, lib.Request>(true) });",
   ],
   ["close takes a grace", "void server.close(); void server.close({ grace: 1 });"],
   [

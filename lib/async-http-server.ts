@@ -136,6 +136,7 @@ export class AsyncHttpServer {
         this.#traffic.finished(exchange);
         if (rules !== undefined) exchange.connection.markRead();
       },
+      dropped: (exchange) => this.#traffic.dropped(exchange),
       refused: (status, packet) => {
         debug("refused with %d what is no request", status);
         this.#traffic.refused(status, packet);
@@ -554,7 +555,8 @@ export class AsyncHttpServer {
 
   async #shut(grace: number): Promise<void> {
     const skipped = new Promise<void>((resolve) => (this.#skipGrace = resolve));
-    await this.#binding?.catch(ignore);
+    // With grace from the call on: what is responded in the same turn is the last on its connection already.
+    if (grace === 0 || this.#binding !== undefined) await this.#binding?.catch(ignore);
     this.#state.become("draining");
     const closed = stopListening(this.node);
     if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, skipped]));

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { mayFollow, type ServerState } from "../../lib/server/state";
-import { CONNECTION, REQUEST, RESPONSE, type Follows } from "../../lib/wire/states";
+import { BODY, CONNECTION, REQUEST, RESPONSE, type Follows } from "../../lib/wire/states";
 import { readText, ROOT } from "../helpers/docs-files";
 
 const text = readText("docs/architecture.md");
@@ -24,6 +24,7 @@ const SERVER: Follows<ServerState> = Object.fromEntries(
 test.each<[string, Readonly<Record<string, readonly string[]>>]>([
   ["Connection", CONNECTION],
   ["Request", REQUEST],
+  ["Body", BODY],
   ["Response", RESPONSE],
   ["Server", SERVER],
 ])("docs/architecture.md has the states of a %s", (title, follows) => {

@@ -547,6 +547,36 @@ describe("with grace", () => {
     await closed;
   });
 
+  test("a response in the turn of the call says that it is the last, and its connection is not waited for", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/"));
+    const request = await server.acceptRequest();
+    const closed = server.close({ grace: 60_000 });
+    await request.respond(200, "bye");
+    const [response] = await client.end();
+    expect([String(response?.body), headerValues(response!, "connection")]).toEqual(["bye", ["close"]]);
+    await closed;
+  });
+
+  test("a response whose source has not begun says that it is the last, and is waited for no longer than that", async () => {
+    const server = await startServer();
+    const client = await RawClient.connect(server);
+    await client.send(get("/"));
+    const begin = deferred();
+    async function* source(): AsyncGenerator<string> {
+      await begin.promise;
+      yield "begun";
+    }
+    const answered = (await server.acceptRequest()).respond(200, source());
+    const closed = server.close({ grace: 60_000 });
+    await turn();
+    begin.resolve();
+    const [response] = await client.end();
+    expect([response?.whole, headerValues(response!, "connection")]).toEqual([true, ["close"]]);
+    await Promise.all([answered, closed]);
+  });
+
   test("a source that is quiet for longer than idle connections are kept is sent to its end", async () => {
     const server = await startServer();
     const client = await RawClient.connect(server);

@@ -168,3 +168,17 @@ test("NODE_DEBUG=asynchttpserver prints a line for each request and its response
     project.remove();
   }
 });
+
+test.each<[behind: string, bytes: string, first: string]>([
+  ["one that was refused", "GET /1 HTTP/1.1\r\n\r\n", "GET /1: refused with 400 Bad Request"],
+  ["a response that the handler makes the last", get("/last"), "GET /last: answered with 200"],
+])("requests behind %s are told of", async (_, bytes, first) => {
+  const server = await startServing((request) => request.respond(200, "", { Connection: "close" }));
+  await (await send(server, bytes + get("/2") + get("/2"))).end();
+  const [, ...lines] = await report(server);
+  expect(lines).toHaveLength(2);
+  expect(lines).toContain(`  ${first}`);
+  expect(lines.join("\n")).toMatch(
+    /^ {2}GET \/2: dropped, since the response before it was the last on its connection/m,
+  );
+});

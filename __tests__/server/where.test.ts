@@ -82,6 +82,23 @@ describe("where", () => {
     expect(got).toEqual(["a /a", "b /b", "any /x", "b again /b"]);
   });
 
+  test.each([
+    ["any request", (server: AsyncHttpServer) => server.acceptRequest()],
+    ["one that fits", (server: AsyncHttpServer) => server.acceptRequest({ where: isAt("/a") })],
+  ])("a wait for %s that it begins itself is asked, too, and the longer ones before it", async (_, begin) => {
+    const server = await startServer();
+    const begun: Array<Promise<Request>> = [];
+    const where = ({ url }: Request): boolean => {
+      begun.push(begin(server));
+      return url.path === "/b";
+    };
+    const waiting = server.acceptRequest({ where });
+    await send(server, "/a", "/b");
+    expect((await begun[0]!).url.path).toBe("/a");
+    expect((await waiting).url.path).toBe("/b");
+    begun.slice(1).forEach((wait) => void wait.catch(() => {}));
+  });
+
   test("has one deadline, whatever else arrives", async () => {
     const server = await startServer();
     void server.serve((request) => request.respond(200, "polled"));

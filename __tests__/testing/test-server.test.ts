@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { ModuleKind, ScriptTarget, transpileModule } from "typescript";
 import { fetch } from "undici";
@@ -100,6 +101,17 @@ describe("requests", () => {
       outcome.status === "fulfilled" ? outcome.value.status : outcome.reason,
     );
     expect(answered).toEqual([204, 410, 204]);
+  });
+
+  test("one whose source has not given its first piece gets 410, and the source is let go of", async () => {
+    const server = await start();
+    const reply = fetch(server.url);
+    const source = new Readable({ read() {} });
+    const responded = (await server.acceptRequest()).respond(Http200, source);
+    await server.close();
+    expect((await reply).status).toBe(410);
+    await responded;
+    expect(source.destroyed).toBe(true);
   });
 
   test("has what nobody has accepted", async () => {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { Readable } from "node:stream";
 import type { Content, HttpCode, Request } from "../../lib/index";
 import { delayed, throttled } from "../../lib/testing/faults";
 import { makeSource, openDescriptors, sourceKinds, wrappers, type Given } from "../helpers/sources";
@@ -267,9 +268,11 @@ test.each<[what: string, fail: (request: Request, thrown: Error) => Promise<void
     (request, thrown) =>
       request.respond(
         200,
-        (async function* (): AsyncGenerator<string> {
-          yield await Promise.reject(thrown);
-        })(),
+        new Readable({
+          read() {
+            this.destroy(thrown);
+          },
+        }),
       ),
   ],
   [

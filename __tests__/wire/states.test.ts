@@ -1,11 +1,11 @@
 import type { Request } from "../../lib/index";
-import { CONNECTION, REQUEST, RESPONSE, type Follows } from "../../lib/wire/states";
+import { BODY, CONNECTION, REQUEST, RESPONSE, type Follows } from "../../lib/wire/states";
 import { RawClient } from "../helpers/raw-client";
 import { askOn, deferred, get, pieces, post, startServer } from "../helpers/servers";
 
 // The tables of lib/wire/states.ts, and what they mean to somebody who answers.
 
-const tables: Readonly<Record<string, Follows<string>>> = { CONNECTION, REQUEST, RESPONSE };
+const tables: Readonly<Record<string, Follows<string>>> = { CONNECTION, REQUEST, BODY, RESPONSE };
 
 /** Which states each is meant to lead to, said once more, so that a change of a table is a change of two files. */
 const meant: Readonly<Record<string, readonly string[]>> = {
@@ -23,6 +23,7 @@ const meant: Readonly<Record<string, readonly string[]>> = {
     "refused >",
     "left >",
   ],
+  BODY: ["kept > gathering flowing", "gathering >", "flowing > gathering"],
   RESPONSE: [
     "none > starting head-sent streaming ended switched aborted",
     "starting > none streaming ended aborted",

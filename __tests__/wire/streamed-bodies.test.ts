@@ -182,6 +182,21 @@ describe.each(framings)("a body by $name", (framing) => {
   });
 });
 
+test("readBody in a source that has not begun refuses a body over maxBody with 413", async () => {
+  const errors: unknown[] = [];
+  async function* echoed(request: Request): AsyncGenerator<Buffer> {
+    yield await request.readBody();
+  }
+  const small = await startServing((request) => request.respond(200, echoed(request)), {
+    stream: true,
+    maxBody: 10,
+    onError: (error) => errors.push(error),
+  });
+  const client = await send(small, framings[0]!.head(11));
+  expect((await client.end())[0]).toMatchObject({ status: 413, whole: true });
+  expect(errors).toEqual([]);
+});
+
 test("readBody refuses a Content-Length over maxBody before a byte has come, without 100", async () => {
   const server = await startServer({ stream: true, maxBody: 10 });
   const { client, request } = await askOn(server, framings[0]!.head(11, expect100));

@@ -1,5 +1,6 @@
 import { shortTimeouts, startParityApp } from "../helpers/parity-app";
-import { get, postLines } from "../helpers/servers";
+import { get, postLines, startServer } from "../helpers/servers";
+import { dial } from "../helpers/sockets";
 import { chunked, expectExchange, type Status } from "../helpers/wire-case";
 
 describe("timeouts end what never ends by itself", () => {
@@ -26,4 +27,22 @@ describe("timeouts end what never ends by itself", () => {
     const short = await startParityApp(shortTimeouts);
     await expectExchange(short, { send, statuses, end: "gone", ran });
   });
+});
+
+test.each([
+  ["0", { keepAliveTimeout: 0 }, 0],
+  ["0, and a timeout of the server", { keepAliveTimeout: 0 }, 50_000],
+  ["65 s", {}, 65_000],
+])("behind a response that its client took late, keepAliveTimeout %s counts again", async (_, http, timeout) => {
+  const server = await startServer({ http });
+  if (timeout !== 65_000) server.node.timeout = timeout;
+  const client = await dial(server.getPort(), get());
+  const request = await server.acceptRequest();
+  const responded = request.respond(200, Buffer.alloc(24 * 1024 * 1024));
+  const limit = request.client.timeout;
+  client.resume();
+  await responded;
+  expect(limit).toBe(timeout === 50_000 ? 50_000 : 120_000);
+  // Node adds a second of its own to what it tells the client.
+  expect([timeout, timeout + 1_000]).toContain(request.client.timeout);
 });

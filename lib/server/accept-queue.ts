@@ -136,11 +136,17 @@ export class AcceptQueue {
   #waiterFor(exchange: Exchange): Waiter | undefined {
     // Nearly always the first: a wait that is not picky takes anything.
     if (this.#waiting.first?.picky !== true) return this.#waiting.shift();
-    for (const waiter of Array.from(this.#waiting)) {
-      // What a wait is asked is the user's code, which may end others.
-      if (!waiter.queued || (waiter.picky && !waiter.picks(exchange)) || !waiter.queued) continue;
-      this.#waiting.remove(waiter);
-      return waiter;
+    const asked = new Set<Waiter>();
+    // What a wait is asked is the user's code, which may end others, and begin some, which are asked then.
+    for (let before = -1; before < asked.size;) {
+      before = asked.size;
+      for (const waiter of Array.from(this.#waiting)) {
+        if (asked.has(waiter) || !waiter.queued) continue;
+        asked.add(waiter);
+        if ((waiter.picky && !waiter.picks(exchange)) || !waiter.queued) continue;
+        this.#waiting.remove(waiter);
+        return waiter;
+      }
     }
     return undefined;
   }

@@ -15,11 +15,14 @@ const SHOWN = 100;
 const SPOKE_TLS = "a TLS handshake, but this server speaks plain HTTP: the client's URL has to start with http://";
 const SPOKE_PLAIN_HTTP = "plain HTTP, but this server speaks HTTPS: the client's URL has to start with https://";
 
+/** The status of a request that came behind the last one on its connection. */
+const DROPPED = -1;
+
 /** Requests that finished in the same way. */
 interface Past {
   readonly method: string;
   readonly target: string;
-  /** The status of the response, or 0. */
+  /** The status of the response, 0 or {@link DROPPED}. */
   readonly status: number;
   /** Did the server itself refuse it? */
   readonly refused: boolean;
@@ -52,6 +55,11 @@ export class TrafficReport {
   /** Keeps the request line and status of an exchange, not the exchange with its body. */
   finished({ raw, status, body }: Exchange): void {
     this.#add(raw.method!, raw.url!, status, body.refusal !== undefined);
+  }
+
+  /** Keeps what came behind the last request on its connection. */
+  dropped({ raw }: Exchange): void {
+    this.#add(raw.method!, raw.url!, DROPPED, false);
   }
 
   /** The parser refused what came, before it was a request. */
@@ -114,6 +122,8 @@ function describePast({ method, target, status, refused, count }: Past): string 
   const line = short(method === "" ? target : `${method} ${target}`);
   const times = count === 1 ? "" : ` (${count} times)`;
   if (refused) return `${line}${status === 0 ? "" : `: refused with ${codeToString(status)}`}${times}`;
+  if (status === DROPPED)
+    return `${line}: dropped, since the response before it was the last on its connection${times}`;
   return `${line}: ${status === 0 ? "the client disconnected before the response" : `answered with ${status}`}${times}`;
 }
 

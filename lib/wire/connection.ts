@@ -18,6 +18,8 @@ export interface Acceptor {
   withdraw(exchange: Exchange): void;
   /** The exchange has finished, answered or not. */
   finished(exchange: Exchange): void;
+  /** The request came behind the last one on its connection: nobody gets it. */
+  dropped(exchange: Exchange): void;
   /** What came was refused before it was a request; `packet` are its latest bytes, if they are known. */
   refused(status: number, packet: Buffer | undefined): void;
   /** Gives a socket that Node has let go of back to Node's server. */
@@ -26,6 +28,8 @@ export interface Acceptor {
   sendTimeout(): number;
   /** Milliseconds for which nothing of a streamed body may come, or 0. */
   bodyTimeout(): number;
+  /** Milliseconds for which a connection may be idle, or 0; `undefined` where Node itself sets that. */
+  idleTimeout(): number | undefined;
 }
 
 /** Nim's words to a client that shuts its sending side too early. */
@@ -56,6 +60,8 @@ export class Connection {
   /** The header fields of an upgrade request that is read once more. */
   #replayed: string[] | undefined = undefined;
   #watchesEnd = false;
+  /** Is the timeout of the socket one that was set here? */
+  #limited = false;
   /** How many bytes had come with the last response. */
   #bytesBefore = -1;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
@@ -109,6 +115,7 @@ export class Connection {
     // RFC 9112 9.6: what follows a request with `close` is not processed; nor is what follows a refused one (11.2).
     if (this.#state !== "open") {
       exchange.body.refuse({ status: 400 });
+      this.#acceptor.dropped(exchange);
       return this.#pauseReading();
     }
     if (last || exchange.body.state === "refused") this.#become("last-request");
@@ -220,6 +227,7 @@ export class Connection {
     this.#current = undefined;
     this.#acceptor.withdraw(exchange);
     this.#acceptor.finished(exchange);
+    if (this.#limited) this.#endLimit();
     if (exchange.body.state === "refused") return this.#linger();
     if (exchange.bytesBehind !== undefined) return this.#declined(exchange);
     // RFC 9112 9.3: the rest of that body stands between this response and the next request.
@@ -251,7 +259,7 @@ export class Connection {
   finish(): void {
     const last = this.#pipeline?.at(-1) ?? this.#current;
     // A head that is out has said that the connection stays; then it is the next response that ends it.
-    if (last === undefined || last.status !== 0) return;
+    if (last === undefined || last.response.headersSent) return;
     this.#become("last-request");
     makeLast(last.response);
   }
@@ -375,9 +383,14 @@ export class Connection {
 
   #linger(): void {
     this.#become("lingering");
-    this.#pipeline = undefined;
+    this.#dropPipeline();
     this.socket.end();
     discardRest(this.socket, this.#resumeReading());
+  }
+
+  #dropPipeline(): void {
+    this.#pipeline?.forEach((exchange) => this.#acceptor.dropped(exchange));
+    this.#pipeline = undefined;
   }
 
   /** The rest of a body that was answered early cannot be read. */
@@ -389,7 +402,7 @@ export class Connection {
   #finishBody(exchange: Exchange, time?: number): void {
     this.#become("lingering");
     this.#finishing = exchange;
-    this.#pipeline = undefined;
+    this.#dropPipeline();
     this.#resumeReading();
     finishBody(this.socket, exchange, time);
   }
@@ -427,7 +440,15 @@ export class Connection {
     return true;
   }
 
+  /** What was set here was the limit of a response or its request. */
+  #endLimit(): void {
+    const idle = this.#acceptor.idleTimeout();
+    if (idle !== undefined) this.#setTimeout(idle);
+    this.#limited = false;
+  }
+
   #setTimeout(milliseconds: number): void {
+    this.#limited = true;
     // `emit("connection", duplex)` brings streams that have none.
     if (typeof this.socket.setTimeout === "function") this.socket.setTimeout(milliseconds);
   }

@@ -201,6 +201,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** Answers with an error of the library's own, the last response on its connection; `false` where a response has begun. */
   sendError({ status, text = codeToString(status) }: Refusal): boolean {
+    this.#stopStarting();
     if (this.#responseState !== "none" || this.response.headersSent || this.#takenOver || this.#gone) return false;
     const hasContent = this.raw.method !== "HEAD";
     const fields = ["Content-Type", "text/plain", "Content-Length", String(text.length)];
@@ -256,13 +257,16 @@ export class Exchange implements Linked<Exchange> {
 
   /** Ends the exchange of a handler that failed: 500 where that is still possible, else the client sees a cut. */
   fail(): void {
-    // Nothing of it is on the wire yet.
-    if (this.#responseState === "starting" && this.#become("none")) {
-      this.status = 0;
-      this.#writer?.stop();
-    }
+    this.#stopStarting();
     if (this.#takenOver) this.socket.destroy();
     else if (!this.sendError({ status: 500 }) && this.begun) this.cut();
+  }
+
+  /** Lets go of a source that is asked for its first chunk: nothing of its response is on the wire yet. */
+  #stopStarting(): void {
+    if (this.#responseState !== "starting" || !this.#become("none")) return;
+    this.status = 0;
+    this.#writer?.stop();
   }
 
   /** Does this error only pass on that the client has disconnected, or was refused? */

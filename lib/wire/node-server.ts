@@ -75,7 +75,7 @@ export interface Clients {
 export function connectClients(
   options: NodeServerOptions,
   bodies: BodyOptions,
-  server: Omit<Acceptor, "attach" | "sendTimeout" | "bodyTimeout">,
+  server: Omit<Acceptor, "attach" | "sendTimeout" | "bodyTimeout" | "idleTimeout">,
 ): Clients & { readonly node: Server } {
   const upgrades = new UpgradeDecision();
   const node = createNodeServer(options, upgrades);
@@ -96,6 +96,7 @@ export function connectClients(
     // Node's own `timeout` would cost every request a timer; here only a response that does not leave at once gets one.
     sendTimeout: () => node.timeout || SEND_TIMEOUT,
     bodyTimeout: () => node.requestTimeout,
+    idleTimeout: () => (node.keepAliveTimeout > 0 ? undefined : node.timeout),
   };
 
   const receive = (raw: IncomingMessage, response: ServerResponse, expects: boolean): void => {

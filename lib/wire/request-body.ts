@@ -20,7 +20,7 @@ import {
   type BodySink,
 } from "./incoming-message";
 import type { Refusal } from "./response-head";
-import { REQUEST, type RequestState } from "./states";
+import { BODY, REQUEST, type BodyDestination, type RequestState } from "./states";
 
 /** Bytes of a body that are read while nobody waits for requests; then TCP holds the client back. */
 const UNASKED_BODY = 65_536;
@@ -51,10 +51,7 @@ export class RequestBody implements BodySink, BodySource {
   readonly #raw: IncomingMessage;
   readonly #maxBody: number;
   #state: RequestState;
-  /** Is it to be gathered? Of a streamed one, only `readBody` decides that. */
-  #gathered: boolean;
-  /** Of a streamed one: is what has come kept here, because nobody reads its stream? */
-  #kept = false;
+  #destination: BodyDestination;
   #buffer: BodyBuffer | undefined = undefined;
   #whole: Buffer = emptyBody;
   /** What `readBody` has returned, and what settles it. */
@@ -78,11 +75,11 @@ export class RequestBody implements BodySink, BodySource {
     if (head.refusal !== 0) this.#state = "refused";
     else if (head.length === 0) this.#state = "complete";
     else this.#state = awaitsContinue ? "awaiting-continue" : "receiving";
-    this.#gathered = !this.streamed || this.#state === "complete";
-    if (this.#gathered) {
+    if (!this.streamed || this.#state === "complete") {
+      this.#destination = "gathering";
       receiveBody(raw, this, this.#state !== "complete" && this.#state !== "refused");
     } else {
-      this.#kept = keepBody(raw, this);
+      this.#destination = keepBody(raw, this) ? "kept" : "flowing";
       if (awaitsContinue) onFirstRead(raw, () => this.#continue());
       explainAbort(raw, (cause) => this.#disconnection(cause));
     }
@@ -104,7 +101,7 @@ export class RequestBody implements BodySink, BodySource {
 
   /** How many bytes have arrived. */
   get length(): number {
-    if (!this.#gathered && !this.#kept) return bytesStreamed(this.#raw);
+    if (this.#destination === "flowing") return bytesStreamed(this.#raw);
     return this.#buffer?.length ?? this.#whole.length;
   }
 
@@ -116,10 +113,9 @@ export class RequestBody implements BodySink, BodySource {
   get heldBack(): boolean {
     if (this.complete || this.#state === "refused") return false;
     if (this.#state === "awaiting-continue") return true;
-    if (this.streamed && this.#gathered) return false;
-    return this.streamed && !this.#kept
-      ? this.#raw.readableLength >= this.#raw.readableHighWaterMark
-      : this.length >= UNASKED_BODY;
+    if (this.#destination === "flowing") return this.#raw.readableLength >= this.#raw.readableHighWaterMark;
+    // What `readBody` gathers is read as it comes.
+    return !(this.streamed && this.#destination === "gathering") && this.length >= UNASKED_BODY;
   }
 
   /** Does something of it lie here that nobody reads? */
@@ -148,24 +144,23 @@ export class RequestBody implements BodySink, BodySource {
   data(chunk: Buffer): boolean {
     if (this.#state === "refused" || this.#state === "left") return true;
     const buffer = (this.#buffer ??= new BodyBuffer(this.announced));
-    if (this.#gathered && buffer.length + chunk.length > this.#maxBody) {
+    if (this.#destination === "gathering" && buffer.length + chunk.length > this.#maxBody) {
       this.#tooLong();
       return true;
     }
     buffer.append(chunk);
     if (buffer.length < UNASKED_BODY) return true;
-    return this.streamed ? this.#gathered : this.#exchange.connection.wantsBody(this.#exchange);
+    return this.streamed ? this.#destination === "gathering" : this.#exchange.connection.wantsBody(this.#exchange);
   }
 
   exposed(): boolean {
-    if (this.#gathered) return true;
-    this.#kept = false;
+    if (!this.#goTo("flowing")) return true;
     this.#buffer = undefined;
     return false;
   }
 
   end(): void {
-    if (!this.#gathered || !this.#become("complete")) return;
+    if (this.#destination !== "gathering" || !this.#become("complete")) return;
     if (this.#buffer !== undefined) {
       this.#whole = this.#buffer.take();
       this.#buffer = undefined;
@@ -270,8 +265,8 @@ export class RequestBody implements BodySink, BodySource {
   /** Gathers a streamed body up to `maxBody`; see `Request.readBody`. */
   gather(entry: () => unknown): Promise<Buffer> {
     // Nothing to wait for, as with most small bodies.
-    if (this.#kept && this.#raw.complete && this.#canBeGathered()) {
-      this.#gathered = true;
+    if (this.#destination === "kept" && this.#raw.complete && this.#canBeGathered()) {
+      this.#goTo("gathering");
       this.end();
     }
     if (this.#state === "complete" && this.#reading === undefined) return Promise.resolve(this.#whole);
@@ -297,9 +292,10 @@ export class RequestBody implements BodySink, BodySource {
       };
       this.#settle = settle;
       raw.on("error", settle);
-      this.#gathered = true;
+      const kept = this.#destination === "kept";
       if (this.announced > this.#maxBody || this.length > this.#maxBody) return this.#tooLong();
-      if (!this.#kept) return readBody(raw, this);
+      this.#goTo("gathering");
+      if (!kept) return readBody(raw, this);
       this.#continue();
       resumeBody(raw);
     });
@@ -347,6 +343,12 @@ export class RequestBody implements BodySink, BodySource {
   #become(next: RequestState): boolean {
     if (!REQUEST[this.#state].includes(next)) return false;
     this.#state = next;
+    return true;
+  }
+
+  #goTo(next: BodyDestination): boolean {
+    if (!BODY[this.#destination].includes(next)) return false;
+    this.#destination = next;
     return true;
   }
 

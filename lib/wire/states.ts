@@ -39,6 +39,21 @@ export const REQUEST: Follows<RequestState> = {
 };
 
 /**
+ * Where the bytes of a request body go.
+ *
+ * - `gathering`: into one buffer, up to `maxBody`.
+ * - `kept`: they stay here until a handler decides how to read them.
+ * - `flowing`: into Node's stream, at the pace of its reader. `readBody` turns to that where only its public face is there.
+ */
+export type BodyDestination = "kept" | "gathering" | "flowing";
+
+export const BODY: Follows<BodyDestination> = {
+  kept: ["gathering", "flowing"],
+  gathering: [],
+  flowing: ["gathering"],
+};
+
+/**
  * - `starting`: a source of content is asked for its first chunk, and no byte is on the wire yet.
  * - `head-sent`: status line and header fields are out, by `sendHeaders`.
  * - `ended`: the whole response was handed to Node.
