@@ -1,3 +1,5 @@
+// TypeScript 6 reads no types that are not asked for: without this, a project that does not name "node" gets `any`.
+/// <reference types="node" preserve="true" />
 import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { AcceptQueue } from "./server/accept-queue";

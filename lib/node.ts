@@ -5,6 +5,13 @@
  * application into one ES module have no `require` to offer, and the bundle would fail at its start. Tracers that hook
  * `require` hook this as well.
  */
+import { withCode } from "./errors";
+
+if (globalThis.process?.getBuiltinModule === undefined) {
+  const found = globalThis.process?.version ?? "no Node";
+  throw withCode("ERR_UNSUPPORTED", new Error(`asynchttpserver needs Node 20.16, 22.3 or later; this is ${found}`));
+}
+
 export const asyncHooks = process.getBuiltinModule("node:async_hooks");
 export const fs = process.getBuiltinModule("node:fs");
 export const http = process.getBuiltinModule("node:http");

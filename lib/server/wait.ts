@@ -142,7 +142,8 @@ export class Wait<T> implements Waiter {
   #timeoutError(timeout: number): Error {
     const problem = `no ${this.#kind()} arrived within ${timeout} ms at ${this.#around!.url()}`;
     const error = new Error(this.#withReport(problem));
-    error.name = "TimeoutError";
+    // Not assigned: where `Error.prototype` is frozen, that would throw.
+    Object.defineProperty(error, "name", { value: "TimeoutError", configurable: true, writable: true });
     return this.#blamed(withCode("ERR_ACCEPT_TIMEOUT", error));
   }
 

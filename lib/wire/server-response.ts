@@ -126,7 +126,8 @@ export function stopAccepting(
   byMethod = (closesByMethod ??= closesIdleByMethod()),
 ): void {
   // What `node:http` adds to the `close` of its base class is that it ends idle connections, and stops a timer.
-  if (!byMethod) return void net.Server.prototype.close.call(node, closed);
+  // Bun's server has another one.
+  if (!byMethod && node instanceof net.Server) return void net.Server.prototype.close.call(node, closed);
   Object.assign(node, { closeIdleConnections: ignore });
   node.close(closed);
   Reflect.deleteProperty(node, "closeIdleConnections");

@@ -98,6 +98,22 @@ await test("a git dependency builds itself", async () => {
   );
 });
 
+const hardened = {
+  "frozen intrinsics": ["--frozen-intrinsics"],
+  "no code from strings, no __proto__": ["--disallow-code-generation-from-strings", "--disable-proto=throw"],
+  "symlinks preserved": ["--preserve-symlinks", "--preserve-symlinks-main"],
+};
+for (const { name, bin } of nodes) {
+  const [major] = name.slice(1).split(".");
+  const permissions = [major < 22 ? "--experimental-permission" : "--permission", `--allow-fs-read=${process.cwd()}`];
+  if (major > 24) permissions.push("--allow-net");
+  for (const [what, flags] of Object.entries({ ...hardened, permissions })) {
+    await test(`${name}: runs with ${what}`, async () => {
+      assert.match(await succeed(bin, [...flags, "hardened.cjs"], { timeout: 30_000 }), /^served$/m);
+    });
+  }
+}
+
 await test("installs no other package and runs no script on the user's machine", () => {
   for (const kind of ["dependencies", "peerDependencies", "optionalDependencies"]) {
     assert.equal(manifest[kind], undefined, kind);

@@ -7,6 +7,7 @@ const runtimes = {
   ...Object.fromEntries(nodes.map(({ name, bin }) => [`Node ${name}`, [bin]])),
   Bun: ["node_modules/.bin/bun"],
   Deno: ["node_modules/.bin/deno", "run", "--allow-all"],
+  "Deno, with the network and nothing else": ["node_modules/.bin/deno", "run", "--no-prompt", "--allow-net"],
 };
 
 for (const [name, [command, ...args]] of Object.entries(runtimes)) {
