@@ -300,7 +300,7 @@ describe("what nobody took", () => {
     const error = (await rejectionOf(server.close())) as AggregateError;
     expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
     expect(error.message).toBe(
-      "103 errors in handlers, of which 100 are here: GET /1, GET /2, GET /3, GET /4, GET /5, …",
+      "103 errors in handlers, 100 of them here: GET /1, GET /2, GET /3, GET /4, GET /5, …",
     );
   });
 
@@ -404,7 +404,7 @@ describe("CallbackErrors", () => {
   test.each<[count: number, kept: number, message: string]>([
     [2, 2, "2 errors in handlers: GET /0, GET /1"],
     [100, 100, "100 errors in handlers: GET /0, GET /1, GET /2, GET /3, GET /4, …"],
-    [101, 100, "101 errors in handlers, of which 100 are here: GET /0, GET /1, GET /2, GET /3, GET /4, …"],
+    [101, 100, "101 errors in handlers, 100 of them here: GET /0, GET /1, GET /2, GET /3, GET /4, …"],
   ])("of %i keeps %i", (count, kept, message) => {
     const errors = new CallbackErrors();
     for (let i = 0; i < count; i++) errors.keep(i, `GET /${i}`);
@@ -428,7 +428,7 @@ describe("CallbackErrors", () => {
     const errors = new CallbackErrors();
     for (let i = 0; i < 101; i++) errors.keep(i);
     while (errors.length > 0) errors.takeFirst();
-    expect(() => errors.throwAll()).toThrow("1 errors in handlers, of which 0 are here");
+    expect(() => errors.throwAll()).toThrow("1 errors in handlers, 0 of them here");
     errors.throwAll();
   });
 });

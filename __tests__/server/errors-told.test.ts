@@ -295,7 +295,7 @@ test("of more than 100 the first 100 are kept, the others counted", async () => 
   const error = (await rejectionOf(server.close())) as AggregateError;
   expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i));
   expect(error.message).toBe(
-    "103 errors in handlers, of which 100 are here: GET /0, GET /1, GET /2, GET /3, GET /4, …",
+    "103 errors in handlers, 100 of them here: GET /0, GET /1, GET /2, GET /3, GET /4, …",
   );
 });
 
