@@ -1,9 +1,11 @@
+import { text } from "node:stream/consumers";
+import { connect } from "node:tls";
 import { checkOptions, checkWait, invalid } from "../lib/options";
 import { newAsyncHttpServer, type AsyncHttpServer, type AsyncHttpServerOptions } from "../lib/index";
 import { canReusePort } from "./helpers/node-version";
 import { RawClient } from "./helpers/raw-client";
 import { shown } from "../lib/errors";
-import { startTestServer, useTestServer } from "../lib/testing";
+import { startTestServer, testCertificate, useTestServer } from "../lib/testing";
 import { echo, makeServer, startServer, startServing, thrownBy } from "./helpers/servers";
 
 /** Runs with another version of Node than this one. */
@@ -47,6 +49,7 @@ describe("newAsyncHttpServer", () => {
     [{ http: null }, TypeError, "ERR_INVALID_ARGUMENT", "got null"],
     [{ onError: "console" }, TypeError, "ERR_INVALID_ARGUMENT", 'got "console"'],
     [{ http: { IncomingMessage: class {} } }, TypeError, "ERR_INVALID_ARGUMENT", "http.IncomingMessage"],
+    [{ tls: { IncomingMessage: class {} } }, TypeError, "ERR_INVALID_ARGUMENT", "tls.IncomingMessage"],
     [{ http: { ServerResponse: class {} } }, TypeError, "ERR_INVALID_ARGUMENT", "http.ServerResponse"],
   ])("refuses %p", (options, kind, code, message) => {
     const error = thrownBy(() => newAsyncHttpServer(options as AsyncHttpServerOptions));
@@ -97,6 +100,22 @@ describe("http options", () => {
     const { node } = newAsyncHttpServer({ http: { headersTimeout: 1_234 } });
     expect([node.headersTimeout, node.keepAliveTimeout]).toEqual([1_234, 65_000]);
     expect(newAsyncHttpServer({ http: { keepAliveTimeout: 7 } }).node.keepAliveTimeout).toBe(7);
+  });
+
+  test("that are undefined leave the defaults as they are", () => {
+    const options = { http: { keepAliveTimeout: undefined }, tls: { keepAlive: undefined } };
+    expect(newAsyncHttpServer(options as unknown as AsyncHttpServerOptions).node.keepAliveTimeout).toBe(65_000);
+  });
+
+  test("given with tls count as well, but for those that the server needs itself", async () => {
+    const server = await startServing(echo, {
+      tls: { ...testCertificate, maxHeaderSize: 65_536, requireHostHeader: true },
+    });
+    const client = connect({ port: server.getPort(), host: "127.0.0.1", rejectUnauthorized: false });
+    client.write(`GET /${"x".repeat(20_000)} HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\n\r\n`);
+    const received = await text(client);
+    expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400"]);
+    expect(received).toMatch(/\r\n\r\n400 Bad Request$/);
   });
 
   test("maxHeaderSize is Node's", async () => {

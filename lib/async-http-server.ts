@@ -559,7 +559,8 @@ export class AsyncHttpServer {
     if (grace === 0 || this.#binding !== undefined) await this.#binding?.catch(ignore);
     this.#state.become("draining");
     const closed = stopListening(this.node);
-    if (grace > 0) await finishWithin(grace, this.#clients.connections, Promise.race([closed, skipped]));
+    if (grace > 0)
+      await finishWithin(grace, this.#clients.connections, Promise.race([closed, skipped]), this.node.requestTimeout);
     this.#skipGrace = undefined;
     this.#stop();
     let cut = false;

@@ -28,7 +28,7 @@ export const https = (): typeof import("node:https") => process.getBuiltinModule
 export const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } =
   process.getBuiltinModule("node:timers");
 
-/** Settles when the event loop has polled its sockets again: the first turn may be the rest of this one, without a poll. */
+/** Settles when the event loop has polled its sockets: after two turns, as the first may still belong to the current one. */
 export async function afterPoll(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -101,16 +101,14 @@ export function checkOptions(options: AsyncHttpServerOptions, more: readonly str
   }
   for (const name of ["http", "tls"] as const) {
     const value: unknown = options[name];
-    if (value === undefined || (typeof value === "object" && value !== null)) continue;
-    throw invalid(
-      TypeError,
-      `${name} must be an object with options of node:${name === "tls" ? "https" : name}`,
-      value,
-    );
-  }
-  for (const name of ["IncomingMessage", "ServerResponse"] as const) {
-    if (options.http?.[name] !== undefined) {
-      throw invalid(TypeError, `http.${name} cannot be replaced: the server has its own`, options.http[name]);
+    if (value === undefined) continue;
+    if (typeof value !== "object" || value === null) {
+      const module = name === "tls" ? "https" : name;
+      throw invalid(TypeError, `${name} must be an object with options of node:${module}`, value);
+    }
+    for (const [part, replaced] of Object.entries(value)) {
+      if (!["IncomingMessage", "ServerResponse"].includes(part) || replaced === undefined) continue;
+      throw invalid(TypeError, `${name}.${part} cannot be replaced: the server has its own`, replaced);
     }
   }
 }

@@ -311,8 +311,9 @@ const ENTRIES: Record<string, () => Promise<readonly string[]> | readonly string
     );
     const project = new Project();
     const program = project.write("p.cjs", 'globalThis.process = undefined; require("asynchttpserver");');
-    const { stderr } = await output([program], { cwd: project.directory });
+    const printed = await output([program], { cwd: project.directory });
     project.remove();
+    const stderr = stripVTControlCharacters(printed.stderr);
     expect(stderr).toContain("code: 'ERR_UNSUPPORTED'");
     return [/asynchttpserver needs .* or later/.exec(stderr)![0], /this is no Node/.exec(stderr)![0]];
   },

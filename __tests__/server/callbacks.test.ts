@@ -299,9 +299,7 @@ describe("what nobody took", () => {
     await failTimes(server, 103, (i) => i);
     const error = (await rejectionOf(server.close())) as AggregateError;
     expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
-    expect(error.message).toBe(
-      "103 errors in handlers, 100 of them here: GET /1, GET /2, GET /3, GET /4, GET /5, …",
-    );
+    expect(error.message).toBe("103 errors in handlers, 100 of them here: GET /1, GET /2, GET /3, GET /4, GET /5, …");
   });
 
   test("a handler that fails while close is at work is not lost either", async () => {

@@ -294,9 +294,7 @@ test("of more than 100 the first 100 are kept, the others counted", async () => 
   for (let i = 0; i < 103; i++) await (await send(server, get(`/${i}`))).end();
   const error = (await rejectionOf(server.close())) as AggregateError;
   expect(error.errors).toEqual(Array.from({ length: 100 }, (_, i) => i));
-  expect(error.message).toBe(
-    "103 errors in handlers, 100 of them here: GET /0, GET /1, GET /2, GET /3, GET /4, …",
-  );
+  expect(error.message).toBe("103 errors in handlers, 100 of them here: GET /0, GET /1, GET /2, GET /3, GET /4, …");
 });
 
 test("await using prints what its SuppressedError would hide", async () => {

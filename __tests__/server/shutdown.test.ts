@@ -21,6 +21,7 @@ import {
   post,
   postLines,
   rejectionOf,
+  send,
   settle,
   startServer,
 } from "../helpers/servers";
@@ -575,6 +576,16 @@ describe("with grace", () => {
     const [response] = await client.end();
     expect([response?.whole, headerValues(response!, "connection")]).toEqual([true, ["close"]]);
     await Promise.all([answered, closed]);
+  });
+
+  test("a request that does not arrive in time still gets 408", async () => {
+    const server = await startServer({ http: { requestTimeout: 50, headersTimeout: 50 } });
+    const client = await send(server, postLines("/slow", ["Content-Length: 10"], "half"));
+    await settle(server);
+    const closed = server.close({ grace: Infinity });
+    expect((await client.end()).map(({ status }) => status)).toEqual([408]);
+    client.destroy();
+    await closed;
   });
 
   test("a source that is quiet for longer than idle connections are kept is sent to its end", async () => {

@@ -106,7 +106,7 @@ describe("clients without a request", () => {
     const [socket] = await arrived;
     client.destroy();
     await once(socket as NodeJS.EventEmitter, "close");
-    expect(await report(server)).toEqual(["A client has connected, and left without a request."]);
+    expect(await report(server)).toEqual(["A client has connected, and disconnected without a request."]);
   });
 });
 

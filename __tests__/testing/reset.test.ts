@@ -177,3 +177,26 @@ test("a client that was called just before is waited for, not left to the next t
     await server.reset();
   }
 });
+
+test("the handler of a request that got 410 is told by its signal", async () => {
+  const left = fetch(server.url).catch(() => undefined);
+  const request = await server.acceptRequest({ while: left });
+  const { signal } = request;
+  await server.reset();
+  expect(signal.aborted).toBe(true);
+  await left;
+});
+
+test("the report says of a client that was kept alive what it does now", async () => {
+  const { client, socket } = await connectRaw(server);
+  await client.send(get("/1"));
+  await (await server.acceptRequest()).respond(200);
+  await client.read(1);
+  await server.reset();
+  const report = async (): Promise<string> => (await rejectionOf(server.acceptRequest({ timeout: 1 }))).message;
+  expect(await report()).toContain("No client has connected.");
+  const before = socket.bytesRead;
+  await client.send("GET /half HTTP/1.1\r\nHo");
+  while (socket.bytesRead === before) await new Promise((resolve) => setImmediate(resolve));
+  expect(await report()).toContain("1 client is connected, but sent no complete head of a request.");
+});

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import type { Request } from "../../lib/index";
+import { dropConnection } from "../../lib/testing/index";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { ask, connectRaw, get, disconnected, hasSettled, rejectionOf, startServer } from "../helpers/servers";
+import { ask, connectRaw, get, disconnected, hasSettled, rejectionOf, send, startServer } from "../helpers/servers";
 import { answered } from "../helpers/wire-case";
 
 describe("sends the head now", () => {
@@ -217,4 +218,16 @@ describe("on the wire", () => {
     });
     expect(response?.body.toString()).toBe("content");
   });
+});
+
+test.each<[how: string, end: (request: Request) => void]>([
+  ["its handler has ended", (request) => void request.client.end()],
+  ["its handler has dropped", dropConnection],
+])("settles on a connection that %s", async (_how, end) => {
+  const server = await startServer();
+  await send(server, get("/"));
+  const request = await server.acceptRequest();
+  end(request);
+  await request.sendHeaders({});
+  await request.respond(200, "");
 });

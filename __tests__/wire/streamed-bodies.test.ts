@@ -767,6 +767,16 @@ describe("the idle limit of a streamed body is requestTimeout", () => {
   });
 });
 
+test("bodyStream says that it was read already, also in the 'end' of raw", async () => {
+  const { client, request } = await askOn(await startServer(streaming), post("/up", "body"));
+  const read = new Promise<unknown>((resolve) => {
+    request.raw.on("data", () => {}).on("end", () => resolve(rejectionOf(text(request.bodyStream))));
+  });
+  expect(await read).toMatchObject({ code: "ERR_BODY_NOT_READABLE" });
+  await request.respond(200);
+  await client.read(1);
+});
+
 describe("upgrade and CONNECT", () => {
   const upgrade = ["Connection: Upgrade", "Upgrade: echo"];
 

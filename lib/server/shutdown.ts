@@ -30,23 +30,30 @@ export function stopListening(node: http.Server): Promise<unknown> {
  * Lets what has arrived get its responses; each connection ends with its last one.
  *
  * @param finished settles when there is nothing left to wait for
+ * @param requestTimeout milliseconds for a request to arrive; 0 for no limit. Node's own check ends with its `close`
  * @returns settles then, or when the grace is over, in milliseconds
  */
 export async function finishWithin(
   grace: number,
   connections: ReadonlyMap<Socket, Connection>,
   finished: Promise<unknown>,
+  requestTimeout: number,
 ): Promise<void> {
   for (const connection of connections.values()) connection.finish();
   const sweep = setInterval(() => {
     for (const connection of connections.values()) if (connection.idle) connection.close();
   }, IDLE_GRACE);
+  const late = (): void => {
+    for (const connection of connections.values()) connection.timeOut();
+  };
+  const requestTimer = requestTimeout > 0 ? setTimeout(late, requestTimeout) : undefined;
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise((resolve) => {
     if (grace !== Infinity) timer = setTimeout(resolve, grace);
   });
   await Promise.race([finished, timeUp]);
   clearInterval(sweep);
+  clearTimeout(requestTimer);
   clearTimeout(timer);
 }
 

@@ -62,7 +62,7 @@ export class Connection {
   #watchesEnd = false;
   /** Is the timeout of the socket one that was set here? */
   #limited = false;
-  /** How many bytes had come with the last response. */
+  /** How many bytes had come with the last response; -1 before it. Kept up to date in test servers only. */
   #bytesBefore = -1;
   /** Where Node has emitted the connection: a socket that goes back to Node's parser goes back there. */
   readonly #context = new AsyncContext("HTTPCONNECTION");
@@ -116,7 +116,9 @@ export class Connection {
     if (this.#state !== "open") {
       exchange.body.refuse({ status: 400 });
       this.#acceptor.dropped(exchange);
-      return this.#pauseReading();
+      // Where the last response is out, all that still comes is being discarded.
+      if (this.#state === "last-request") this.#pauseReading();
+      return;
     }
     if (last || exchange.body.state === "refused") this.#become("last-request");
     if (this.#current === undefined) return this.#admit(exchange);
@@ -160,7 +162,7 @@ export class Connection {
     if (last?.body.state === "left" && !last.body.complete) return void this.socket.destroy();
     if (last !== undefined && !last.body.complete && last.body.state !== "refused") {
       const text = last.body.announced === -1 ? CHUNKS_END_EARLY : BODY_ENDS_EARLY;
-      // Its method is known.
+      // Without `mayBeHead`: the method is known.
       last.body.refuse({ status: refusal.status, ...(atEnd ? { text } : {}) });
       this.advance(last);
     } else if (this.#state === "open") {
@@ -262,6 +264,11 @@ export class Connection {
     if (last === undefined || last.response.headersSent) return;
     this.#become("last-request");
     makeLast(last.response);
+  }
+
+  /** A request that is not whole yet has had its time. */
+  timeOut(): void {
+    if (this.exchanges.at(-1)?.body.complete === false) this.fail({ status: 408 }, false);
   }
 
   /**

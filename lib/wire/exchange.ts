@@ -187,7 +187,7 @@ export class Exchange implements Linked<Exchange> {
     this.#responseHead ??= head;
     this.status = code;
     this.#become("head-sent");
-    if (this.#gone) return settled;
+    if (!this.socket.writable) return settled;
     this.connection.limitSending();
     return sendHead(this.response);
   }
@@ -222,7 +222,9 @@ export class Exchange implements Linked<Exchange> {
 
   /** The server closes: responds in place of the handler, whose own response, if it still comes, is dropped. */
   dismiss(farewell: Refusal): boolean {
-    return (this.#dismissed = this.sendError(farewell));
+    this.#dismissed = this.sendError(farewell);
+    if (this.#dismissed) this.#leave();
+    return this.#dismissed;
   }
 
   /** The response is with the operating system. */

@@ -34,7 +34,8 @@ export interface NodeServerOptions {
 function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: UpgradeDecision): Server {
   const options = {
     ...DEFAULTS,
-    ...given,
+    ...givenOf(given),
+    ...givenOf(tls),
     // What this library is built on, whatever the caller says. The head is checked in `request-head`, where one refusal
     // is like another.
     requireHostHeader: false,
@@ -45,10 +46,15 @@ function createNodeServer({ http: given, tls }: NodeServerOptions, upgrades: Upg
       return othersListen(this, "upgrade") || upgrades.shouldUpgrade(raw);
     },
   };
-  const node = tls === undefined ? http.createServer(options) : createSecureServer({ ...options, ...tls });
+  const node = tls === undefined ? http.createServer(options) : createSecureServer(options);
   // Node drops header fields beyond its count in silence; `headerLimit` and `maxHeaderSize` refuse them.
   node.maxHeadersCount = 0;
   return node;
+}
+
+/** An option that is `undefined` is not given: it leaves the default as it is. */
+function givenOf<T extends object>(options: T | undefined): T {
+  return Object.fromEntries(Object.entries(options ?? {}).filter(([, value]) => value !== undefined)) as T;
 }
 
 function createSecureServer(options: object): Server {
@@ -80,7 +86,7 @@ export function connectClients(
   const upgrades = new UpgradeDecision();
   const node = createNodeServer(options, upgrades);
   const secure = options.tls !== undefined;
-  const maxHeaderSize = options.http?.maxHeaderSize ?? http.maxHeaderSize;
+  const maxHeaderSize = options.tls?.maxHeaderSize ?? options.http?.maxHeaderSize ?? http.maxHeaderSize;
   const upgradeLimits = limitsOf(bodies.maxBody, maxHeaderSize);
   /** Where somebody reads the body as it comes, nothing is refused for what it announces. */
   const readerLimits = limitsOf(Infinity, maxHeaderSize);

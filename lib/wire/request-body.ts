@@ -316,8 +316,9 @@ export class RequestBody implements BodySink, BodySource {
       (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
     if (late) return this.#notReadable(DISCARDED);
     // The end of a `for await` destroys it, too.
-    const read = this.#raw.readableEnded || this.#stream?.begun === true;
-    return this.#raw.destroyed ? this.#notReadable(read ? READ : DESTROYED) : undefined;
+    const { readableEnded, destroyed } = this.#raw;
+    if (readableEnded || (destroyed && this.#stream?.begun === true)) return this.#notReadable(READ);
+    return destroyed ? this.#notReadable(DESTROYED) : undefined;
   }
 
   #tooLong(): void {

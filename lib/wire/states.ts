@@ -43,7 +43,7 @@ export const REQUEST: Follows<RequestState> = {
  *
  * - `gathering`: into one buffer, up to `maxBody`.
  * - `kept`: they stay here until a handler decides how to read them.
- * - `flowing`: into Node's stream, at the pace of its reader. `readBody` turns to that where only its public face is there.
+ * - `flowing`: into Node's stream, at the pace of its reader. What nobody has read of it, `readBody` can still gather.
  */
 export type BodyDestination = "kept" | "gathering" | "flowing";
 
