@@ -69,6 +69,18 @@ describe("what the server itself refused", () => {
     ]);
   });
 
+  test("a client that does not trust the certificate", async () => {
+    const server = await startServer({ tls: testCertificate });
+    const told = once(server.node, "tlsClientError");
+    const client = connectTls({ port: server.getPort(), host: "127.0.0.1" }).on("error", () => {});
+    await told;
+    client.destroy();
+    expect(await report(server)).toEqual([
+      "What came so far:",
+      "  a TLS handshake that the client broke off: does it trust the certificate?",
+    ]);
+  });
+
   test("the same status from a handler and from the server", async () => {
     const server = await startServer({ maxBody: 1 });
     void server.serve((request) => request.respond(413));

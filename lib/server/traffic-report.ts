@@ -18,6 +18,9 @@ const SPOKE_PLAIN_HTTP = "plain HTTP, but this server speaks HTTPS: the client's
 /** The status of a request that came behind the last one on its connection. */
 const DROPPED = -1;
 
+/** What a client does that refuses the certificate. */
+const BROKE_OFF = "a TLS handshake that the client broke off: does it trust the certificate?";
+
 /** Requests that finished in the same way. */
 interface Past {
   readonly method: string;
@@ -70,7 +73,9 @@ export class TrafficReport {
 
   /** A client of an HTTPS server got no further than its handshake. */
   handshakeFailed({ code, reason }: Error & { code?: string; reason?: string }): void {
-    const what = code === "ERR_SSL_HTTP_REQUEST" ? SPOKE_PLAIN_HTTP : `a TLS handshake that failed: ${reason ?? code}`;
+    let what = `a TLS handshake that failed: ${reason ?? code}`;
+    if (code === "ERR_SSL_HTTP_REQUEST") what = SPOKE_PLAIN_HTTP;
+    else if (code === "ECONNRESET") what = BROKE_OFF;
     this.#add("", what, 0, true);
   }
 

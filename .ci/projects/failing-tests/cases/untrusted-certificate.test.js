@@ -11,7 +11,8 @@ test("the client logs in", async () => {
 // Output:
 //   ● the client logs in
 //   the client failed before a request arrived at https://127.0.0.1:PORT: TypeError: fetch failed (self-signed certificate…
-//   A client has connected, and left without a request.
+//   What came so far:
+//   a TLS handshake that the client broke off: does it trust the certificate?
 //   > 7 | const request = await server.acceptRequest({ while: reply });
 //   …
 //   Tests: 1 failed, 1 passed, 2 total
