@@ -1,6 +1,6 @@
 import { parityRoutes, shareParityApp, startParityApp } from "../helpers/parity-app";
 import { headerValues, RawClient } from "../helpers/raw-client";
-import { deferred, get, postLines } from "../helpers/servers";
+import { connectRaw, deferred, disconnected, get, post, postLines, startServer } from "../helpers/servers";
 import {
   chunked,
   expectBareErrorResponse,
@@ -95,4 +95,14 @@ describe("an error response waits for its turn (9112 9.3.2)", () => {
     const packets = [postLines("/bad", [chunked], "5\r\nhello\r\n"), "5\r\nhello\r\n", "zz\r\n"];
     await expectRefused(app, packets, 400);
   });
+});
+
+test("the last response to requests of one packet, of which some are not parsed yet, lets the client finish and go", async () => {
+  const server = await startServer({ onError: () => {} });
+  void server.serve(() => Promise.reject(new Error("the first response is the last")));
+  const { client, socket } = await connectRaw(server);
+  await client.send(get("/1") + post("/2", "body") + post("/3", "x".repeat(100_000)));
+  expect((await client.end()).map(({ status }) => status)).toEqual([500]);
+  client.destroy();
+  await disconnected(socket);
 });
