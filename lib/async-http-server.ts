@@ -4,7 +4,7 @@ import type * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import { AcceptQueue } from "./server/accept-queue";
 import { bind, listenOptions, urlOf } from "./server/listen";
-import { CallbackErrors, Callbacks, printFailure, type Report } from "./server/callbacks";
+import { CallbackErrors, Callbacks, type Report } from "./server/callbacks";
 import { Descriptors } from "./server/file-descriptors";
 import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
 import { Caller, withCode } from "./errors";
@@ -117,7 +117,7 @@ export class AsyncHttpServer {
       if (!this.#queue.failLoop(error)) this.#keep(error, exchange);
     });
     this.#reportToServer = this.#callbacks.reportTo((error, exchange) => {
-      if (rules === undefined) printFailure(this.#callbacks.culprit, error, String(exchange));
+      if (rules === undefined) this.#callbacks.print(error, String(exchange));
       else this.#keep(error, exchange);
     });
     const bodies = { maxBody: options.maxBody ?? 8_388_608, stream: options.stream ?? false };
@@ -410,8 +410,7 @@ export class AsyncHttpServer {
     await this.#end(options.grace ?? 0);
     // Where the block has failed too, test runners show nothing but "SuppressedError".
     const why = " (printed because `await using` hides it where the block has failed, too)";
-    if (this.#disposed)
-      for (const { error, line } of this.#errors.kept) printFailure(this.#callbacks.culprit, error, line, why);
+    if (this.#disposed) for (const { error, line } of this.#errors.kept) this.#callbacks.print(error, line, why);
     this.#disposed = false;
     this.#errors.throwAll();
   }
@@ -539,7 +538,7 @@ export class AsyncHttpServer {
   /** Keeps an error for `close`, unless that has been. */
   #keep(error: unknown, exchange: Exchange): void {
     const late = this.#state.now === "closed" && this.#closing === undefined;
-    if (late) printFailure(this.#callbacks.culprit, error, String(exchange));
+    if (late) this.#callbacks.print(error, String(exchange));
     else this.#errors.keep(error, String(exchange));
   }
 

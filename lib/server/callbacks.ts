@@ -17,9 +17,14 @@ export class Callbacks {
     this.#onError = onError;
   }
 
-  /** Whose errors come to `tell`: the handler's, or those of the `onError` that is told of them. */
-  get culprit(): string {
-    return this.#onError === undefined ? "the handler" : "onError";
+  /** Shows on stderr an error that came to `tell`: the handler's, or that of the `onError` which was told of it. Never throws. */
+  print(error: unknown, line: string, why = ""): void {
+    const culprit = this.#onError === undefined ? "the handler" : "onError";
+    try {
+      process.stderr.write(`asynchttpserver: ${culprit} failed for ${line}${why}\n${inspected(error)}\n`);
+    } catch {
+      // Nobody reads it.
+    }
   }
 
   /**
@@ -134,15 +139,6 @@ export class CallbackErrors {
 
 /** How long a summary may be, in characters. */
 const LONGEST = 200;
-
-/** Shows the error of a handler on stderr. Never throws. */
-export function printFailure(culprit: string, error: unknown, line: string, why = ""): void {
-  try {
-    process.stderr.write(`asynchttpserver: ${culprit} failed for ${line}${why}\n${inspected(error)}\n`);
-  } catch {
-    // Nobody reads it.
-  }
-}
 
 /** An error in full, with its stack and whatever it carries. Never throws, whatever was thrown. */
 function inspected(error: unknown): string {
