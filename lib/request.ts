@@ -17,6 +17,8 @@ import type { Content } from "./wire/response-body";
 /** How much of a body a matcher and `console.log` show, in characters. */
 const SHOWN = 500;
 
+const JSON_TYPE = { "content-type": "application/json" };
+
 /** Tells requests apart for a matcher: two of them are never equal, though their fields are getters. */
 const identity = Symbol("request number");
 let made = 0;
@@ -375,10 +377,10 @@ export class Request {
    * assert.deepEqual(await response.json(), { id: 1 });
    * await server.close();
    */
-  respondJson(code: HttpCode, value: unknown, headers: HeadersInit = {}): Promise<void> {
+  respondJson(code: HttpCode, value: unknown, headers?: HeadersInit): Promise<void> {
     try {
       const content = toJsonText(value);
-      const all = HttpHeaders.withDefault(headers, "content-type", "application/json");
+      const all = headers === undefined ? JSON_TYPE : HttpHeaders.withDefaults(headers, JSON_TYPE);
       return this.#respond(respondJson, code, content, all);
     } catch (error) {
       return this.#failed(error, respondJson);

@@ -89,11 +89,11 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     return #titleCase in init;
   }
 
-  /** Copies header fields, and adds one field where they do not have its name. @internal */
-  static withDefault(init: HeadersInit, name: string, value: string): HttpHeaders {
+  /** Copies header fields, and adds those of the defaults whose names they do not have. @internal */
+  static withDefaults(init: HeadersInit, defaults: { readonly [name: string]: string }): HttpHeaders {
     const titleCase = typeof init === "object" && init !== null && HttpHeaders.is(init) && init.#titleCase;
     const headers = new HttpHeaders(init, titleCase);
-    if (!headers.hasKey(name)) headers.set(name, value);
+    for (const name in defaults) if (!headers.hasKey(name)) headers.set(name, defaults[name]!);
     return headers;
   }
 
@@ -600,9 +600,11 @@ function kindOf(value: unknown): string {
   return value === null ? "null" : typeof value;
 }
 
-/** Is this the name, given in lower case? */
+/** Is this the name, given in lower case? Names of the same length mostly differ in their last characters. */
 function isName(name: string, lower: string): boolean {
-  return name.length === lower.length && (name === lower || name.toLowerCase() === lower);
+  const last = lower.length - 1;
+  if (name.length - 1 !== last || (name.charCodeAt(last) | 0x20) !== (lower.charCodeAt(last) | 0x20)) return false;
+  return name === lower || name.toLowerCase() === lower;
 }
 
 /** Cuts one field at the commas of its list; see `elements`. */
