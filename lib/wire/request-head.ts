@@ -29,13 +29,14 @@ export interface Head {
   close: boolean;
 }
 
-/**
- * RFC 9110 7.2 with RFC 3986 3.2.2: uri-host [ ":" port ]; empty where the target has no authority.
- *
- * The groups are an IPv6 address and the port.
- */
-const HOST =
-  /^(?:\[(?:([0-9A-Fa-f:.]+)(?:%25[0-9A-Za-z\-._~%]+)?|[Vv][0-9A-Fa-f]+\.[0-9A-Za-z\-._~!$&'()*+,;=:]+)\]|(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::([0-9]*))?$/;
+/** A port that TCP has, in digits; RFC 3986 3.2.3 lets it be empty. */
+const PORT = "(?::0*(?:[0-9]{0,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?";
+/** RFC 9110 7.2 with RFC 3986 3.2.2: reg-name or IPv4address [ ":" port ]; empty where the target has no authority. */
+const NAMED_HOST = new RegExp(`^(?:[0-9A-Za-z\\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*${PORT}$`);
+/** The same: IP-literal [ ":" port ]; the group is an IPv6 address. */
+const LITERAL_HOST = new RegExp(
+  `^\\[(?:([0-9A-Fa-f:.]+)(?:%25[0-9A-Za-z\\-._~%]+)?|[Vv][0-9A-Fa-f]+\\.[0-9A-Za-z\\-._~!$&'()*+,;=:]+)\\]${PORT}$`,
+);
 /** RFC 9112 3.2.2: absolute-form, and its authority. */
 const ABSOLUTE_FORM = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/;
 /** RFC 9112 5: the start of a header field. */
@@ -59,22 +60,22 @@ export function readHead(raw: IncomingMessage, limits: Limits): Head {
     const name = lines[i]!;
     switch (name.length) {
       case 4:
-        if (isField(name, "host")) {
+        if (isField(name, "Host", "host")) {
           hosts++;
           hostValid &&= isAuthority(lines[i + 1]!);
         }
         break;
       case 6:
-        if (isField(name, "expect")) expectation = lines[i + 1];
+        if (isField(name, "Expect", "expect")) expectation = lines[i + 1];
         break;
       case 10:
-        if (isField(name, "connection")) head.close ||= asksToClose(lines[i + 1]!);
+        if (isField(name, "Connection", "connection")) head.close ||= asksToClose(lines[i + 1]!);
         break;
       case 14:
-        if (isField(name, "content-length")) head.length = Number(lines[i + 1]);
+        if (isField(name, "Content-Length", "content-length")) head.length = Number(lines[i + 1]);
         break;
       case 17:
-        if (isField(name, "transfer-encoding")) {
+        if (isField(name, "Transfer-Encoding", "transfer-encoding")) {
           coding = coding === undefined ? lines[i + 1]! : `${coding},${lines[i + 1]!}`;
         }
         break;
@@ -106,17 +107,16 @@ export function hasBody(raw: IncomingMessage): boolean {
   return readHead(raw, unlimited).length !== 0;
 }
 
-/** RFC 3986 3.2, without the user information that RFC 9110 4.2.4 forbids; a port that TCP does not have is none. */
+/** RFC 3986 3.2, without the user information that RFC 9110 4.2.4 forbids. */
 function isAuthority(value: string): boolean {
-  const parts = HOST.exec(value);
-  if (parts === null) return false;
-  const [, address, port = ""] = parts;
-  return (address === undefined || net.isIPv6(address)) && Number(port) <= 65_535;
+  if (NAMED_HOST.test(value)) return true;
+  const literal = LITERAL_HOST.exec(value);
+  return literal !== null && (literal[1] === undefined || net.isIPv6(literal[1]));
 }
 
 /** RFC 9110 5.1: field names are case-insensitive; the two usual spellings need no folding. */
-function isField(name: string, lower: string): boolean {
-  return name === lower || name.toLowerCase() === lower;
+function isField(name: string, usual: string, lower: string): boolean {
+  return name === usual || name === lower || name.toLowerCase() === lower;
 }
 
 /** RFC 9110 5.6.1: the elements of a list that has no quoted strings. */
