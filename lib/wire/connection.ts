@@ -86,7 +86,7 @@ export class Connection {
   get idle(): boolean {
     if (this.#state === "switched" || this.#state === "lingering" || this.socket.writableLength > 0) return false;
     // The system may have the whole response, only Node does not know it yet.
-    return this.#current === undefined || (this.#current.responseState === "ended" && this.#pipeline === undefined);
+    return this.#current === undefined || (this.#current.answered && this.#pipeline === undefined);
   }
 
   /** Has it had a request, and has nothing come since {@link markRead}? */

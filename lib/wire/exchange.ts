@@ -9,7 +9,7 @@ import type { Connection } from "./connection";
 import { reset } from "./lingering-close";
 import { RequestBody, type BodyOptions } from "./request-body";
 import type { Head } from "./request-head";
-import { Source, SourceWriter, toBody, type Body, type Content } from "./response-body";
+import { Source, SourceWriter, toBody, type Content } from "./response-body";
 import { bareHead, cannotBeSent, decideHead, isInterim, type Refusal, type ResponseHead } from "./response-head";
 import { dumpBody } from "./incoming-message";
 import { endsAsTold, sendHead, sendWhole, writeLastHead } from "./server-response";
@@ -43,8 +43,6 @@ export class Exchange implements Linked<Exchange> {
   readonly body: RequestBody;
   /** Of an upgrade request or CONNECT, at which Node has let go of the socket. */
   bytesBehind: BytesBehind | undefined = undefined;
-  /** Did another listener of `server.node` send the response? */
-  answeredByOthers = false;
   /** The final status that was sent, or 0. */
   status = 0;
   /** Was it handed out? */
@@ -60,7 +58,6 @@ export class Exchange implements Linked<Exchange> {
   next: Exchange | undefined = undefined;
 
   #responseState: ResponseState = "none";
-  #dismissed = false;
   #responseHead: ResponseHead | undefined = undefined;
   #writer: SourceWriter | undefined = undefined;
   /** Settles the promise of `respond`. */
@@ -104,6 +101,17 @@ export class Exchange implements Linked<Exchange> {
     return (
       this.#responseState === "starting" || this.#responseState === "head-sent" || this.#responseState === "streaming"
     );
+  }
+
+  /** Did another listener of `server.node` send the response? */
+  get answeredByOthers(): boolean {
+    return this.#responseState === "ended-by-others";
+  }
+
+  /** Was the whole response handed to Node, by whomever? */
+  get answered(): boolean {
+    const state = this.#responseState;
+    return state === "ended" || state === "ended-by-others" || state === "dismissed";
   }
 
   /** Has the response said that it is the last one on its connection? */
@@ -163,13 +171,14 @@ export class Exchange implements Linked<Exchange> {
     const source = body instanceof Source ? body : undefined;
     let kept = false;
     try {
-      if (this.#dismissed) return settled;
+      if (this.#responseState === "dismissed") return settled;
       if (isInterim(code)) return this.#respondInterim(code, init);
       if (this.bytesBehind !== undefined && switchesProtocol(this.raw.method!, code))
         return this.#respondSwitch(code, init);
-      const head = this.#decide(code, init, reason, body);
-      if (source === undefined) return this.#respondWhole(head, body as string | Buffer);
-      if (!head.hasContent || this.#gone) return this.#respondWhole(head, "");
+      const size = source === undefined ? Buffer.byteLength(body as string | Buffer) : -1;
+      const head = this.#decide(code, init, reason, size);
+      if (source === undefined) return this.#respondWhole(head, body as string | Buffer, size);
+      if (!head.hasContent || this.#gone) return this.#respondWhole(head, "", 0);
       kept = true;
       return this.#respondWithSource(head, source);
     } finally {
@@ -179,7 +188,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** Sends status line and header fields; see `Request.sendHeaders`. */
   sendHeaders(init: HeadersInit, code: number): Promise<void> {
-    if (this.#dismissed) return settled;
+    if (this.#responseState === "dismissed") return settled;
     if (isInterim(code)) return this.#respondInterim(code, init);
     this.#checkUnanswered();
     const head = this.#decideHead(code, init, undefined, -1);
@@ -200,12 +209,13 @@ export class Exchange implements Linked<Exchange> {
   }
 
   /** Answers with an error of the library's own, the last response on its connection; `false` where a response has begun. */
-  sendError({ status, text = codeToString(status) }: Refusal): boolean {
+  sendError({ status, text = codeToString(status) }: Refusal, state: "ended" | "dismissed" = "ended"): boolean {
     this.#stopStarting();
     if (this.#responseState !== "none" || this.response.headersSent || this.#takenOver || this.#gone) return false;
     const hasContent = this.raw.method !== "HEAD";
     const fields = ["Content-Type", "text/plain", "Content-Length", String(text.length)];
     const head = { code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true };
+    this.#become(state);
     try {
       // By Node's response, so that an access log has the status, too.
       this.#writeHead(head, true);
@@ -214,7 +224,6 @@ export class Exchange implements Linked<Exchange> {
       this.cut();
       return true;
     }
-    this.#become("ended");
     sendWhole(this.response, hasContent ? text : "");
     if (this.socket.writableLength > 0) this.connection.limitSending();
     return true;
@@ -222,19 +231,16 @@ export class Exchange implements Linked<Exchange> {
 
   /** The server closes: responds in place of the handler, whose own response, if it still comes, is dropped. */
   dismiss(farewell: Refusal): boolean {
-    this.#dismissed = this.sendError(farewell);
-    if (this.#dismissed) this.#leave();
-    return this.#dismissed;
+    const dismissed = this.sendError(farewell, "dismissed");
+    if (dismissed) this.#leave();
+    return dismissed;
   }
 
   /** The response is with the operating system. */
   #finish(): void {
     this.#settle?.();
     dumpBody(this.raw);
-    if (this.#become("ended")) {
-      this.answeredByOthers = true;
-      this.status = this.response.statusCode;
-    }
+    if (this.#become("ended-by-others")) this.status = this.response.statusCode;
     this.connection.responseFinished(this);
   }
 
@@ -248,7 +254,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** The client shut its sending side. Most that do are going away; one that only has no more to say gets its response. */
   halfClosed(): void {
-    if (this.#responseState !== "ended" && this.#responseState !== "switched") this.#leave();
+    if (!this.answered && this.#responseState !== "switched") this.#leave();
   }
 
   /** Tells a handler that its response cannot arrive, or most likely will not. */
@@ -310,10 +316,9 @@ export class Exchange implements Linked<Exchange> {
   }
 
   /** Everything about the response that is decided before a byte of it is written. */
-  #decide(code: number, init: HeadersInit | undefined, reason: string | undefined, body: Body): ResponseHead {
+  #decide(code: number, init: HeadersInit | undefined, reason: string | undefined, size: number): ResponseHead {
     if (this.#responseState !== "head-sent") {
       this.#checkUnanswered();
-      const size = typeof body === "string" ? Buffer.byteLength(body) : body instanceof Source ? -1 : body.length;
       return this.#decideHead(code, init, reason, size);
     }
     if (code !== this.status) throw alreadyAnswered(this, `sendHeaders has sent status ${this.status}, got ${code}`);
@@ -354,21 +359,20 @@ export class Exchange implements Linked<Exchange> {
     return this.#write(head).then(() => this.connection.advance(this));
   }
 
-  #respondWhole(head: ResponseHead, body: string | Buffer): Promise<void> {
+  #respondWhole(head: ResponseHead, content: string | Buffer, size: number): Promise<void> {
     this.#checkEnd();
     const headSent = this.#responseState === "head-sent";
     if (!headSent && !this.#gone) this.#writeHead(head);
     this.status = head.code;
     this.#become("ended");
     if (this.#gone) return settled;
-    const content = head.hasContent ? body : "";
-    const size = typeof content === "string" ? Buffer.byteLength(content) : content.length;
-    const { length } = head;
+    const { length, hasContent } = head;
     // RFC 9112 6.3: what exceeds the promised length would be read as the next response.
-    if (length >= 0 && size > length) sendWhole(this.response, Buffer.from(content as string).subarray(0, length));
+    if (!hasContent) this.response.end();
+    else if (length >= 0 && size > length) sendWhole(this.response, Buffer.from(content as string).subarray(0, length));
     else if (typeof content === "string" && size > content.length) sendWhole(this.response, Buffer.from(content));
     else sendWhole(this.response, content);
-    if (head.hasContent && size < length) this.socket.end();
+    if (hasContent && size < length) this.socket.end();
     return this.#flushed();
   }
 

@@ -309,11 +309,9 @@ export class RequestBody implements BodySink, BodySource {
   #problem(): Error | undefined {
     if (this.#state === "complete") return undefined;
     if (this.#failure !== undefined) return this.#failure;
-    const { responseState } = this.#exchange;
+    const { answered, responseState } = this.#exchange;
     // Behind a response the client need not send it, and what it sends is discarded.
-    const late =
-      responseState === "ended" ||
-      (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
+    const late = answered || (responseState !== "none" && this.#state === "awaiting-continue" && !this.#raw.complete);
     if (late) return this.#notReadable(DISCARDED);
     // The end of a `for await` destroys it, too.
     const { readableEnded, destroyed } = this.#raw;

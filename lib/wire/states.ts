@@ -57,17 +57,22 @@ export const BODY: Follows<BodyDestination> = {
  * - `starting`: a source of content is asked for its first chunk, and no byte is on the wire yet.
  * - `head-sent`: status line and header fields are out, by `sendHeaders`.
  * - `ended`: the whole response was handed to Node.
+ * - `ended-by-others`: the same, by another listener of `server.node`.
+ * - `dismissed`: the same, by the server as it closed; the handler's own response, if it still comes, is dropped.
  * - `aborted`: the client disconnected, or the connection was cut, before that.
  */
-export type ResponseState = "none" | "starting" | "head-sent" | "streaming" | "ended" | "switched" | "aborted";
+export type ResponseState =
+  "none" | "starting" | "head-sent" | "streaming" | "ended" | "ended-by-others" | "dismissed" | "switched" | "aborted";
 
 export const RESPONSE: Follows<ResponseState> = {
-  none: ["starting", "head-sent", "streaming", "ended", "switched", "aborted"],
+  none: ["starting", "head-sent", "streaming", "ended", "ended-by-others", "dismissed", "switched", "aborted"],
   // A source that fails before its first chunk leaves room for a 500.
-  starting: ["none", "streaming", "ended", "aborted"],
-  "head-sent": ["streaming", "ended", "aborted"],
-  streaming: ["ended", "aborted"],
+  starting: ["none", "streaming", "ended", "ended-by-others", "aborted"],
+  "head-sent": ["streaming", "ended", "ended-by-others", "aborted"],
+  streaming: ["ended", "ended-by-others", "aborted"],
   ended: [],
+  "ended-by-others": [],
+  dismissed: [],
   switched: [],
   aborted: [],
 };
