@@ -506,21 +506,20 @@ export class AsyncHttpServer {
     caller: Caller | undefined,
     ended?: () => T,
   ): Promise<T> {
-    let waiter: Wait<T> | undefined;
-    const accepted = new Promise<T>((resolve, reject) => {
-      if (ended !== undefined && this.#state.now === "closed" && !this.node.listening) return resolve(ended());
-      try {
-        this.#checkOpen();
-        if (wait !== undefined) checkWait(wait);
-      } catch (error) {
-        return reject((caller ?? new Caller(acceptRequest)).blame(error as Error));
-      }
-      if (wait?.signal?.aborted === true) return reject(wait.signal.reason as Error);
-      if (loop && this.#errors.length > 0) return reject(this.#errors.takeFirst() as Error);
-      const exchange = wait?.where === undefined ? this.#queue.take() : undefined;
-      if (exchange !== undefined) return resolve(use(exchange));
-      waiter = new Wait(loop, use, resolve, ended === undefined ? reject : () => resolve(ended()));
-      if (wait === undefined) return this.#queue.wait(waiter);
+    if (ended !== undefined && this.#state.now === "closed" && !this.node.listening) return Promise.resolve(ended());
+    try {
+      this.#checkOpen();
+      if (wait !== undefined) checkWait(wait);
+    } catch (error) {
+      return Promise.reject((caller ?? new Caller(acceptRequest)).blame(error as Error));
+    }
+    if (wait?.signal?.aborted === true) return Promise.reject(wait.signal.reason as Error);
+    if (loop && this.#errors.length > 0) return Promise.reject(this.#errors.takeFirst() as Error);
+    const exchange = wait?.where === undefined ? this.#queue.take() : undefined;
+    if (exchange !== undefined) return Promise.resolve(use(exchange));
+    const waiter = new Wait(loop, use, ended);
+    if (wait === undefined) this.#queue.wait(waiter);
+    else {
       waiter.limit(wait, {
         queue: this.#queue,
         caller,
@@ -530,9 +529,8 @@ export class AsyncHttpServer {
         hasRequest: () => this.#traffic.hasRequest,
         report: (called) => this.#traffic.describe(this.#clients.connections.values(), called),
       });
-    });
-    if (waiter !== undefined) waiter.promise = accepted;
-    return accepted;
+    }
+    return waiter.promise;
   }
 
   /** Keeps an error for `close`, unless that has been. */

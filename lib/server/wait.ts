@@ -33,27 +33,30 @@ export class Wait<T> implements Waiter {
   queued = false;
   previous: Waiter | undefined = undefined;
   next: Waiter | undefined = undefined;
-  /** What the call was given. */
-  promise: Promise<T> | undefined = undefined;
+  /** What the call returns. */
+  readonly promise: Promise<T>;
   readonly #use: (exchange: Exchange) => T;
-  readonly #resolve: (value: T) => void;
-  readonly #reject: (reason: unknown) => void;
+  readonly #instead: (() => T) | undefined;
+  #resolve!: (value: T) => void;
+  #reject!: (reason: unknown) => void;
   #where: ((request: Request) => boolean) | undefined = undefined;
   /** Was a client given? */
   #called = false;
   #around: Surroundings | undefined = undefined;
   #cleanUp: (() => void) | undefined = undefined;
 
-  constructor(
-    loop: boolean,
-    use: (exchange: Exchange) => T,
-    resolve: (value: T) => void,
-    reject: (reason: unknown) => void,
-  ) {
+  /**
+   * @param use makes what the call gives of its request
+   * @param instead is what it gives where it would fail; by default it does fail
+   */
+  constructor(loop: boolean, use: (exchange: Exchange) => T, instead?: () => T) {
     this.loop = loop;
     this.#use = use;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#instead = instead;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   get picky(): boolean {
@@ -87,12 +90,13 @@ export class Wait<T> implements Waiter {
 
   fail(reason: unknown): void {
     this.#settle();
-    this.#reject(reason);
+    if (this.#instead === undefined) this.#reject(reason);
+    else this.#resolve(this.#instead());
   }
 
   closed(how: "closed" | "reset"): void {
     // The end of a server is no reason to end the process of somebody who has forgotten that he waits.
-    if (this.promise !== undefined) void handled(this.promise);
+    void handled(this.promise);
     this.fail(this.#blamed(withCode("ERR_SERVER_CLOSED", new Error(`the server was ${how} while this call waited`))));
   }
 
