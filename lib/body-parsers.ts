@@ -1,5 +1,5 @@
 import type { URLSearchParams } from "node:url";
-import { withCode, withoutFrames } from "./errors";
+import { shortened, withCode, withoutFrames } from "./errors";
 import { url, vm } from "./node";
 import type { Request } from "./request";
 
@@ -80,7 +80,7 @@ function formOf({ headers }: Request): string | undefined {
 /** Says how a body starts. */
 function startOf(body: string): string {
   if (body === "") return "it is empty";
-  return `it starts ${JSON.stringify(body.length > SHOWN ? `${body.slice(0, SHOWN)}…` : body)}`;
+  return `it starts ${JSON.stringify(shortened(body, SHOWN))}`;
 }
 
 /** RFC 9110 8.4: is the body in a coding that has to be undone first? */

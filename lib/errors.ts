@@ -64,15 +64,19 @@ export function systemError(cause: NodeJS.ErrnoException, hint = ""): Error {
   return Object.assign(new Error(cause.message + hint, { cause }), { code, errno, syscall, address, port });
 }
 
-/** How much of a text `shown` shows, in characters. */
+/** How much of a text an error shows, in characters. */
 const SHOWN = 100;
+
+/** A text as an error shows it: its start, where it is long. @internal */
+export function shortened(text: string, longest = SHOWN): string {
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+}
 
 /** A value as an error message shows it, so that the string `"200"` and the number `200` look different. Never throws. @internal */
 export function shown(value: unknown): string {
   if (typeof value === "string") {
-    return value.length > SHOWN
-      ? `${JSON.stringify(value.slice(0, SHOWN))}… (${value.length} characters)`
-      : JSON.stringify(value);
+    const start = JSON.stringify(value.slice(0, SHOWN));
+    return value.length > SHOWN ? `${start}… (${value.length} characters)` : start;
   }
   if (typeof value === "bigint") return `${value}n`;
   if (Object.is(value, -0)) return "-0";

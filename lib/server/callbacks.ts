@@ -1,3 +1,4 @@
+import { shortened } from "../errors";
 import { settled, type Exchange } from "../wire/exchange";
 import { isResponse } from "../http/fetch-response";
 import { codeToString } from "../http/status";
@@ -162,8 +163,7 @@ export function summary(value: unknown): string {
   } catch {
     // Shown as what it is: that.
   }
-  text = text.replace(/\s+/g, " ").trim();
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  return shortened(text.replace(/\s+/g, " ").trim(), LONGEST);
 }
 
 /** In a test runner's sandbox an error of Node's is not `instanceof Error`. */

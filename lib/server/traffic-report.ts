@@ -1,3 +1,4 @@
+import { shortened } from "../errors";
 import { codeToString } from "../http/status";
 import type { Connection } from "../wire/connection";
 import type { Exchange } from "../wire/exchange";
@@ -8,8 +9,8 @@ const REMEMBERED = 64;
 const SAME_WITHIN = 4;
 /** How many lines a report has at most. */
 const LONGEST = 20;
-/** How much of a request line a report shows, in characters. */
-const SHOWN = 100;
+/** How much of what is no request a report looks at, in bytes. */
+const LOOKED_AT = 200;
 
 /** What a URL with the wrong scheme leads to. */
 const SPOKE_TLS = "a TLS handshake, but this server speaks plain HTTP: the client's URL has to start with http://";
@@ -125,7 +126,7 @@ export class TrafficReport {
 }
 
 function describePast({ method, target, status, refused, count }: Past): string {
-  const line = short(method === "" ? target : `${method} ${target}`);
+  const line = shortened(method === "" ? target : `${method} ${target}`);
   const times = count === 1 ? "" : ` (${count} times)`;
   if (refused) return `${line}${status === 0 ? "" : `: refused with ${codeToString(status)}`}${times}`;
   if (status === DROPPED)
@@ -134,7 +135,7 @@ function describePast({ method, target, status, refused, count }: Past): string 
 }
 
 function describePresent(exchange: Exchange): string {
-  const line = short(`${exchange.raw.method} ${exchange.raw.url}`);
+  const line = shortened(`${exchange.raw.method} ${exchange.raw.url}`);
   return `${line}: ${stateOf(exchange)}`;
 }
 
@@ -157,11 +158,7 @@ function bodyProgress(exchange: Exchange): string {
 /** What the parser met, in words. */
 function firstLineOf(bytes: Buffer | undefined): string {
   if (bytes === undefined) return "a head that was not whole in time";
-  const line = /^[^\r\n]*/.exec(bytes.toString("latin1", 0, SHOWN + 1))![0];
+  const line = /^[^\r\n]*/.exec(bytes.toString("latin1", 0, LOOKED_AT))![0];
   if (line === "" || /[^\x20-\x7e]/.test(line)) return "bytes that are not HTTP";
   return line;
-}
-
-function short(line: string): string {
-  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }

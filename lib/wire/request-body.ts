@@ -192,12 +192,8 @@ export class RequestBody implements BodySink, BodySource {
    * @param always even then: the handler does not read on
    */
   discard(always = false): void {
+    if (this.#isBeingRead && !always) return;
     const raw = this.#raw;
-    const isRead =
-      this.#unplug !== undefined ||
-      this.#reading !== undefined ||
-      (raw.readableDidRead && this.#stream?.begun !== true);
-    if (isRead && !always) return;
     if (this.#stream?.begun === true) this.#stream.destroy(this.#notReadable(DISCARDED));
     exposeBody(raw);
     raw.unpipe();
@@ -299,6 +295,12 @@ export class RequestBody implements BodySink, BodySource {
       this.#continue();
       resumeBody(raw);
     });
+  }
+
+  /** Does a handler read it: by `readBody`, by `bodyStream` that it has not destroyed, or by Node's own message? */
+  get #isBeingRead(): boolean {
+    if (this.#reading !== undefined) return true;
+    return this.#stream?.begun === true ? this.#unplug !== undefined : this.#raw.readableDidRead;
   }
 
   #canBeGathered(): boolean {
