@@ -196,6 +196,26 @@ test("who pulls requests goes on in a context of his own", async () => {
   });
 });
 
+test("where is asked in the context of its caller", async () => {
+  const server = await startServer();
+  trace(server);
+  const client = await RawClient.connect(server);
+  const seen: unknown[] = [];
+  const where = ({ url }: Request): boolean => {
+    seen.push([url.path, storage.getStore()]);
+    return url.path === "/2";
+  };
+  const picked = storage.run("caller", () => server.acceptRequest({ where }));
+  await client.send(get("/1"));
+  await (await server.acceptRequest()).respond(200);
+  await client.send(get("/2"));
+  await (await picked).respond(200);
+  expect(seen).toEqual([
+    ["/1", "caller"],
+    ["/2", "caller"],
+  ]);
+});
+
 test("onError runs in the context of the request that failed", async () => {
   const seen: unknown[] = [];
   const server = await startServer({ onError: (_error, request) => seen.push([request!.raw.url, storage.getStore()]) });
@@ -219,17 +239,18 @@ test("contexts keep no process alive, which Jest's --detectOpenHandles asks", as
   const asked: boolean[] = [];
   const hook = createHook({
     init(_id, type, _trigger, resource) {
-      if (/^HTTP(?:CONNECTION|REQUEST)$/.test(type)) asked.push((resource as { hasRef(): boolean }).hasRef());
+      if (/^(?:HTTPCONNECTION|HTTPREQUEST|ACCEPTREQUEST)$/.test(type))
+        asked.push((resource as { hasRef(): boolean }).hasRef());
     },
   });
   const server = await startServer();
   hook.enable();
   try {
     const reply = fetch(server.url, { method: "POST", body: "body" });
-    await (await server.acceptRequest()).respond(204);
+    await (await server.acceptRequest({ where: () => true })).respond(204);
     await reply;
   } finally {
     hook.disable();
   }
-  expect(asked).toEqual([false, false]);
+  expect(asked).toEqual([false, false, false]);
 });

@@ -1,7 +1,7 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
 import { type Report, summary } from "./callbacks";
 import { withCode, type Caller } from "../errors";
-import type { Exchange } from "../wire/exchange";
+import { AsyncContext, type Exchange } from "../wire/exchange";
 import { invalid, type WaitOptions } from "../options";
 import { requestOf, type Request } from "../request";
 import { clearTimeout, setTimeout } from "../node";
@@ -40,6 +40,8 @@ export class Wait<T> implements Waiter {
   #resolve!: (value: T) => void;
   #reject!: (reason: unknown) => void;
   #where: ((request: Request) => boolean) | undefined = undefined;
+  /** Where `where` was given, and is asked: it is the caller's, not the client's. */
+  #context: AsyncContext | undefined = undefined;
   /** Was a client given? */
   #called = false;
   #around: Surroundings | undefined = undefined;
@@ -73,7 +75,7 @@ export class Wait<T> implements Waiter {
 
   picks(exchange: Exchange): boolean {
     try {
-      const says: unknown = this.#where!(requestOf(exchange));
+      const says: unknown = this.#context!.runInAsyncScope(this.#where!, undefined, requestOf(exchange));
       if (typeof (says as PromiseLike<unknown> | undefined)?.then !== "function") return Boolean(says);
       void handled(says as PromiseLike<unknown>);
       this.#end(this.#blamed(invalid(TypeError, "where must return true or false at once, it cannot be async", says)));
@@ -103,6 +105,7 @@ export class Wait<T> implements Waiter {
   /** Waits until the time is over, the signal aborted or the client done, or what is queued fits. */
   limit({ timeout, signal, where, while: client }: WaitOptions, around: Surroundings): void {
     this.#where = where;
+    if (where !== undefined) this.#context = new AsyncContext("ACCEPTREQUEST");
     this.#around = around;
     this.#called = client !== undefined;
     around.queue.wait(this);
