@@ -83,6 +83,16 @@ describe("respondJson", () => {
     expect([...headers]).toEqual([["X-A", "1"]]);
   });
 
+  test("what somebody has added to every object is no header", async () => {
+    Object.defineProperty(Object.prototype, "added", { value: () => 1, enumerable: true, configurable: true });
+    try {
+      const reply = await answered((request) => request.respondJson(200, {}, { "x-a": "1" }));
+      expect([reply.status, headerValues(reply, "x-a"), headerValues(reply, "added")]).toEqual([200, ["1"], []]);
+    } finally {
+      Reflect.deleteProperty(Object.prototype, "added");
+    }
+  });
+
   const circle: { self?: object } = {};
   circle.self = circle;
   test.each<[what: string, value: unknown, message: RegExp]>([

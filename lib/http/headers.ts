@@ -93,7 +93,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   static withDefaults(init: HeadersInit, defaults: { readonly [name: string]: string }): HttpHeaders {
     const titleCase = typeof init === "object" && init !== null && HttpHeaders.is(init) && init.#titleCase;
     const headers = new HttpHeaders(init, titleCase);
-    for (const name in defaults) if (!headers.hasKey(name)) headers.set(name, defaults[name]!);
+    for (const [name, value] of Object.entries(defaults)) if (!headers.hasKey(name)) headers.set(name, value);
     return headers;
   }
 
