@@ -114,6 +114,18 @@ describe("requests", () => {
     expect(source.destroyed).toBe(true);
   });
 
+  test("one whose 410 Node refuses to send is cut, and its late response dropped", async () => {
+    const server = await start();
+    // Trailers in front of content of a known length.
+    server.node.prependListener("request", (_raw, response) => response.setHeader("Trailer", "x"));
+    const reply = fetch(server.url).catch((error: unknown) => error);
+    const request = await server.acceptRequest();
+    await server.close();
+    await request.respond(Http200, "late");
+    expect(await reply).toBeInstanceOf(TypeError);
+    expect(request.signal.aborted).toBe(true);
+  });
+
   test("has what nobody has accepted", async () => {
     const server = await start();
     const client = await RawClient.connect(server);

@@ -277,13 +277,16 @@ describe("what another listener has done to a response", () => {
     return server;
   }
 
-  test("ends the connection of a handler that fails, whose error is told", async () => {
+  test("ends the connection of a handler that fails, whose error is told, and whose signal is aborted", async () => {
     const server = await start({});
     const failure = new Error("the handler's own");
-    void server.serve(() => {
+    const aborted = deferred();
+    void server.serve((request) => {
+      request.signal.addEventListener("abort", () => aborted.resolve());
       throw failure;
     });
     await (await send(server)).end();
+    await aborted.promise;
     expect(errors).toEqual([failure]);
   });
 

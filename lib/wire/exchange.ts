@@ -215,15 +215,16 @@ export class Exchange implements Linked<Exchange> {
     const hasContent = this.raw.method !== "HEAD";
     const fields = ["Content-Type", "text/plain", "Content-Length", String(text.length)];
     const head = { code: status, reason: reasonPhrase(status), fields, hasContent, length: text.length, close: true };
-    this.#become(state);
     try {
       // By Node's response, so that an access log has the status, too.
       this.#writeHead(head, true);
     } catch {
       // Another listener of `server.node` has done to the response, or its socket, what Node refuses to send.
+      if (state === "dismissed") this.#become(state);
       this.cut();
       return true;
     }
+    this.#become(state);
     sendWhole(this.response, hasContent ? text : "");
     if (this.socket.writableLength > 0) this.connection.limitSending();
     return true;
