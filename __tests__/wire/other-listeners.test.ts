@@ -182,6 +182,24 @@ describe("a second listener for requests, beside a handler", () => {
     expect(errors).toMatchObject(Array(3).fill({ code: "ERR_ALREADY_ANSWERED" }));
   });
 
+  test.each<[content: string, respond: (request: Request) => Promise<void>]>([
+    ["text", (request) => request.respond(200, "ours")],
+    ["nothing", (request) => request.respond(200)],
+    ["a source", (request) => request.respond(200, late())],
+  ])("what sendHeaders has begun and the listener ends: the handler that sends %s is told", async (_what, respond) => {
+    const responses = new Map<IncomingMessage, ServerResponse>();
+    const { texts, errors } = await both(
+      async (request) => {
+        await request.sendHeaders({});
+        responses.get(request.raw)!.end("theirs");
+        // Node has not said yet that the response has finished.
+        await expect(respond(request)).rejects.toMatchObject({ code: "ERR_ALREADY_ANSWERED" });
+      },
+      (raw, response) => void responses.set(raw, response),
+    );
+    expect([texts, errors]).toEqual([["theirs", "theirs", "theirs"], []]);
+  });
+
   test("a listener that waits finds the response sent", async () => {
     const { texts, errors } = await both(
       (request) => request.respond(200, "ours"),

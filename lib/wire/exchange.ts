@@ -322,6 +322,8 @@ export class Exchange implements Linked<Exchange> {
       this.#checkUnanswered();
       return this.#decideHead(code, init, reason, size);
     }
+    // Node emits 'finish' a turn later, at the earliest.
+    if (this.response.writableEnded) throw alreadyAnswered(this, "another listener of server.node has ended it");
     if (code !== this.status) throw alreadyAnswered(this, `sendHeaders has sent status ${this.status}, got ${code}`);
     if (init !== undefined) throw alreadyAnswered(this, "sendHeaders has sent the headers, so respond takes none");
     return this.#responseHead!;
