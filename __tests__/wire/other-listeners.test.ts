@@ -200,6 +200,36 @@ describe("a second listener for requests, beside a handler", () => {
     expect([texts, errors]).toEqual([["theirs", "theirs", "theirs"], []]);
   });
 
+  test.each<[begun: string, begin: (request: Request, end: Promise<void>) => Promise<void>]>([
+    ["sendHeaders", (request) => request.sendHeaders({ "content-length": "9" })],
+    [
+      "a source",
+      (request, end) =>
+        request.respond(
+          200,
+          (async function* () {
+            yield "o";
+            await end;
+          })(),
+          { "content-length": "9" },
+        ),
+    ],
+  ])("the length that %s has promised, and the listener does not keep, ends the connection", async (_begun, begin) => {
+    const server = await startServer();
+    const [begun, ended] = [deferred(), deferred()];
+    server.node.once("request", (_raw, response) => {
+      void begun.promise.then(() => response.end("theirs", () => ended.resolve()));
+    });
+    void server.serve((request) => begin(request, ended.promise));
+    const client = await send(server, get("/a") + get("/b"));
+    await new Promise((resolve) => client.socket.once("data", resolve));
+    begun.resolve();
+    expect((await client.end()).map(({ whole, body }) => [whole, body.toString().replace("o", "")])).toEqual([
+      [false, "theirs"],
+    ]);
+    expect(client.state).toBe("eof");
+  });
+
   test("a listener that waits finds the response sent", async () => {
     const { texts, errors } = await both(
       (request) => request.respond(200, "ours"),

@@ -241,7 +241,11 @@ export class Exchange implements Linked<Exchange> {
   #finish(): void {
     this.#settle?.();
     dumpBody(this.raw);
-    if (this.#become("ended-by-others")) this.status = this.response.statusCode;
+    if (this.#become("ended-by-others")) {
+      this.status = this.response.statusCode;
+      // RFC 9112 6.3: they may have sent less than the handler had promised, and the next response would be taken for the rest.
+      if (this.#responseHead?.hasContent === true && this.#responseHead.length > 0) this.socket.end();
+    }
     this.connection.responseFinished(this);
   }
 
