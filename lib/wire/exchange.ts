@@ -110,8 +110,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** Was the whole response handed to Node, by whomever? */
   get answered(): boolean {
-    const state = this.#responseState;
-    return state === "ended" || state === "ended-by-others" || state === "dismissed";
+    return this.#responseState === "ended" || this.answeredByOthers || this.#responseState === "dismissed";
   }
 
   /** Has the response said that it is the last one on its connection? */
@@ -322,12 +321,11 @@ export class Exchange implements Linked<Exchange> {
 
   /** Everything about the response that is decided before a byte of it is written. */
   #decide(code: number, init: HeadersInit | undefined, reason: string | undefined, size: number): ResponseHead {
-    if (this.#responseState !== "head-sent") {
+    // Another listener of `server.node` may have ended it; Node emits 'finish' a turn later, at the earliest.
+    if (this.#responseState !== "head-sent" || this.response.writableEnded) {
       this.#checkUnanswered();
       return this.#decideHead(code, init, reason, size);
     }
-    // Node emits 'finish' a turn later, at the earliest.
-    if (this.response.writableEnded) throw alreadyAnswered(this, "another listener of server.node has ended it");
     if (code !== this.status) throw alreadyAnswered(this, `sendHeaders has sent status ${this.status}, got ${code}`);
     if (init !== undefined) throw alreadyAnswered(this, "sendHeaders has sent the headers, so respond takes none");
     return this.#responseHead!;
