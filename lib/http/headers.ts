@@ -128,15 +128,13 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
    * @see Nim's `httpcore.[]`; RFC 9110 5.3, RFC 9113 8.2.3
    */
   get(key: string): string | null {
-    const lower = key.toLowerCase();
-    const separator = lower === "cookie" ? "; " : ", ";
     const raw = this.#raw;
-    if (raw === undefined) return this.table.get(this.#fold(key))?.join(separator) ?? null;
+    if (raw === undefined) return this.table.get(this.#fold(key))?.join(separatorOf(key)) ?? null;
     // Few are asked for: a search costs less than a table of all.
     let text: string | null = null;
     for (let i = 0; i + 1 < raw.length; i += 2) {
-      if (!isName(raw[i]!, lower)) continue;
-      text = text === null ? raw[i + 1]! : text + separator + raw[i + 1]!;
+      if (!isSameName(raw[i]!, key)) continue;
+      text = text === null ? raw[i + 1]! : text + separatorOf(key) + raw[i + 1]!;
     }
     return text;
   }
@@ -182,8 +180,7 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
   values(key: string): HttpHeaderValues {
     const raw = this.#raw;
     if (raw === undefined) return new HttpHeaderValues(this.table.get(this.#fold(key)) ?? []);
-    const lower = key.toLowerCase();
-    return new HttpHeaderValues(raw.filter((_, i) => i % 2 === 1 && isName(raw[i - 1]!, lower)));
+    return new HttpHeaderValues(raw.filter((_, i) => i % 2 === 1 && isSameName(raw[i - 1]!, key)));
   }
 
   /**
@@ -600,11 +597,16 @@ function kindOf(value: unknown): string {
   return value === null ? "null" : typeof value;
 }
 
-/** Is this the name, given in lower case? Names of the same length mostly differ in their last characters. */
-function isName(name: string, lower: string): boolean {
-  const last = lower.length - 1;
-  if (name.length - 1 !== last || (name.charCodeAt(last) | 0x20) !== (lower.charCodeAt(last) | 0x20)) return false;
-  return name === lower || name.toLowerCase() === lower;
+/** Are these the same but for letter case? Names of the same length mostly differ in their last characters. */
+function isSameName(a: string, b: string): boolean {
+  const last = a.length - 1;
+  if (b.length - 1 !== last || (a.charCodeAt(last) | 0x20) !== (b.charCodeAt(last) | 0x20)) return false;
+  return a === b || a.toLowerCase() === b.toLowerCase();
+}
+
+/** What joins the values of several fields: RFC 9110 5.3, and for cookies RFC 6265 5.4. */
+function separatorOf(name: string): string {
+  return isSameName(name, "cookie") ? "; " : ", ";
 }
 
 /** Cuts one field at the commas of its list; see `elements`. */
