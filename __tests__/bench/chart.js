@@ -1,43 +1,33 @@
 "use strict";
 // The ratios of the page as a picture that is readable on light and on dark.
 
-/** @typedef {{ name: string, median: number, low: number, high: number }} Ratio */
+/** @typedef {import("./report.js").Ratio} Ratio */
 
 const WIDTH = 760;
-const LEFT = 150;
-const LINE = 22;
-const TOP = 66;
+const LEFT = 290;
+const RIGHT = WIDTH - 30;
+const LINE = 24;
+const TOP = 92;
 /** What the left and the right end of the scale stand for; what lies beyond is drawn at the end. */
-const SCALE = { low: 0.5, high: 1.5 };
-const RIGHT = WIDTH - 60;
+const SCALE = { low: 0.7, high: 1.3 };
+
+/** One shade for each Node, the oldest first, on light and on dark. */
+const LIGHT = ["#afb8c1", "#8250df", "#1a7f37", "#0969da"];
+const DARK = ["#656c76", "#ab7df8", "#3fb950", "#4493f8"];
+
+/** @param {readonly string[]} shades */
+function fills(shades) {
+  return shades.map((shade, i) => `.n${i}{fill:${shade}}`).join("");
+}
 
 const STYLE = `
 text{font:13px system-ui,sans-serif;fill:#1f2328}
 .b{font-weight:600}.e{text-anchor:end}.m{text-anchor:middle}
-.back{fill:#ffffff}.dot{fill:#0969da}.spread{stroke:#0969da;stroke-width:2}.one{stroke:#59636e;stroke-dasharray:4 3}
+.back{fill:#ffffff}.line{stroke:#d1d9e0}.one{stroke:#59636e;stroke-dasharray:4 3}${fills(LIGHT)}
 @media (prefers-color-scheme:dark){
-text{fill:#f0f6fc}.back{fill:#0d1117}.dot{fill:#4493f8}.spread{stroke:#4493f8}.one{stroke:#9198a1}
+text{fill:#f0f6fc}.back{fill:#0d1117}.line{stroke:#3d444d}.one{stroke:#9198a1}${fills(DARK)}
 }
 `;
-
-/**
- * Reads the ratio to bare of every case out of a page of tables.
- * @param {string} page
- * @returns {{ node: string, ratios: Ratio[] }[]}
- */
-function readTables(page) {
-  const row = /^\| `([^`]+)` \| [^|]* \| \*\*([\d.]+)\*\* \(([\d.]+)–([\d.]+)\)/gm;
-  return page
-    .split("### Node ")
-    .slice(1)
-    .map((section) => ({
-      node: section.slice(0, section.indexOf("\n")),
-      ratios: [...section.matchAll(row)].map(([, name, ...values]) => {
-        const [median, low, high] = values.map(Number);
-        return { name, median, low, high };
-      }),
-    }));
-}
 
 /** @param {number} ratio */
 function xOf(ratio) {
@@ -47,46 +37,46 @@ function xOf(ratio) {
 
 /** @param {number} x @param {number} y @param {string} content */
 function text(x, y, content, kind = "") {
-  return `<text x="${x}" y="${y}"${kind && ` class="${kind}"`}>${content}</text>`;
+  return `<text x="${x}" y="${y}"${kind && ` class="${kind}"`}>${content.replaceAll("`", "")}</text>`;
 }
 
-/** @param {Ratio} ratio @param {number} y the middle */
-function drawRatio({ name, median, low, high }, y) {
-  return [
-    text(LEFT - 8, y + 4, name, "e"),
-    `<path class="spread" d="M${xOf(low)} ${y}H${xOf(high)}"/>`,
-    `<circle class="dot" cx="${xOf(median)}" cy="${y}" r="5"/>`,
-    text(RIGHT + 10, y + 4, median.toFixed(2)),
-  ];
-}
-
-/** @param {{ node: string, ratios: Ratio[] }} section @param {number} y */
-function drawSection({ node, ratios }, y) {
-  return [text(8, y + 4, `Node ${node}`, "b"), ...ratios.flatMap((ratio, i) => drawRatio(ratio, y + (i + 1) * LINE))];
+/** @param {number} node which Node @param {number} x @param {number} y the middle */
+function dot(node, x, y) {
+  return `<circle class="n${node}" cx="${x}" cy="${y}" r="5"/>`;
 }
 
 /**
- * Draws the ratios of all tables of a page; the upright line is bare.
- * @param {string} page
+ * Draws the ratios of all Nodes, a row for each case; the upright line is bare.
+ * @param {readonly { node: string, ratios: readonly Ratio[] }[]} sections
  */
-function chart(page) {
-  let y = TOP;
-  const parts = readTables(page).flatMap((section) => {
-    const drawn = drawSection(section, y);
-    y += (section.ratios.length + 1.5) * LINE;
-    return drawn;
+function chart(sections) {
+  const titles = new Map(sections.flatMap(({ ratios }) => ratios.map(({ name, title }) => [name, title])));
+  // The newest Nodes keep their shades.
+  const shadeOf = (/** @type {number} */ i) => LIGHT.length - sections.length + i;
+  const bottom = TOP + titles.size * LINE;
+  const rows = [...titles].flatMap(([name, title], row) => {
+    const y = TOP + row * LINE + LINE / 2;
+    const dots = sections.flatMap(({ ratios }, i) => {
+      const ratio = ratios.find((each) => each.name === name);
+      return ratio === undefined ? [] : [dot(shadeOf(i), xOf(ratio.median), y)];
+    });
+    return [text(LEFT - 20, y + 4, title, "e"), ...dots];
   });
+  const lines = Array.from(titles, (_, row) => `M${LEFT} ${TOP + row * LINE + LINE / 2}H${RIGHT}`).join("");
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${bottom + 16}" viewBox="0 0 ${WIDTH} ${bottom + 16}">`,
     "<title>Work for the same CPU time or memory, bare node:http being 1</title>",
     `<style>${STYLE}</style>`,
-    `<rect class="back" width="${WIDTH}" height="${y}" rx="8"/>`,
-    text(8, 24, "Work for the same CPU time (held: memory), bare node:http being 1; more is better", "b"),
-    text(xOf(SCALE.low), 46, String(SCALE.low), "m"),
-    text(xOf(1), 46, "bare", "m"),
-    text(xOf(SCALE.high), 46, String(SCALE.high), "m"),
-    `<path class="one" d="M${xOf(1)} 52V${y - 8}"/>`,
-    ...parts,
+    `<rect class="back" width="${WIDTH}" height="${bottom + 16}" rx="8"/>`,
+    text(16, 26, "Work for the same CPU time (connections held: memory), bare node:http being 1", "b"),
+    ...sections.flatMap(({ node }, i) => [
+      dot(shadeOf(i), LEFT + i * 105, 50),
+      text(LEFT + 10 + i * 105, 54, `Node ${node}`),
+    ]),
+    ...[SCALE.low, 1, SCALE.high].map((ratio) => text(xOf(ratio), 82, ratio === 1 ? "bare" : String(ratio), "m")),
+    `<path class="one" d="M${xOf(1)} ${TOP}V${bottom}"/>`,
+    `<path class="line" d="${lines}"/>`,
+    ...rows,
     "</svg>",
     "",
   ].join("\n");

@@ -9,6 +9,8 @@ const { band, isNoisy, verdict } = require("./figures.js");
  * @typedef {import("./figures.js").Interval} Interval
  * @typedef {import("./figures.js").Verdict} Verdict
  * @typedef {import("./measure.js").Result} Result
+ *
+ * @typedef {{ name: string, title: string, median: number, low: number, high: number }} Ratio
  */
 
 /** What a verdict is called, by what decides. */
@@ -156,9 +158,62 @@ function table(results, node, against) {
 function insert(page, major, text) {
   const [start, end] = [`<!-- node ${major} -->`, `<!-- /node ${major} -->`];
   const section = `${start}\n${text}${end}`;
-  const from = page.indexOf(start);
-  if (from !== -1) return page.slice(0, from) + section + page.slice(page.indexOf(end) + end.length);
+  if (page.includes(start)) return replaceBetween(page, start, end, section);
   return page.replace("<!-- tables end -->", `${section}\n\n<!-- tables end -->`);
 }
 
-module.exports = { sentence, table, insert };
+/**
+ * @param {string} page
+ * @param {string} start
+ * @param {string} end
+ * @param {string} text takes the place of both marks and what is between them
+ */
+function replaceBetween(page, start, end, text) {
+  return page.slice(0, page.indexOf(start)) + text + page.slice(page.indexOf(end) + end.length);
+}
+
+/**
+ * Reads the ratio to bare of every case out of a page of tables; the oldest Node first.
+ * @param {string} page
+ * @returns {{ node: string, ratios: Ratio[] }[]}
+ */
+function readTables(page) {
+  const row = /^\| `([^`]+)` \| ([^|]*) \| \*\*([\d.]+)\*\* \(([\d.]+)–([\d.]+)\)/gm;
+  return page
+    .split("### Node ")
+    .slice(1)
+    .map((section) => ({
+      node: section.slice(0, section.indexOf("\n")),
+      ratios: [...section.matchAll(row)].map(([, name, title, ...values]) => {
+        const [median, low, high] = values.map(Number);
+        return { name, title, median, low, high };
+      }),
+    }))
+    .sort((a, b) => parseInt(a.node) - parseInt(b.node));
+}
+
+/**
+ * The ratios of all Nodes in one table.
+ * @param {readonly { node: string, ratios: readonly Ratio[] }[]} sections
+ */
+function overview(sections) {
+  const titles = new Map(sections.flatMap(({ ratios }) => ratios.map(({ name, title }) => [name, title])));
+  const rows = [...titles].map(([name, title]) => {
+    const found = sections.map(({ ratios }) => ratios.find((each) => each.name === name));
+    return [title, ...found.map((ratio) => (ratio ? `${ratio.median.toFixed(2)} (${range(ratio)})` : "–"))];
+  });
+  const table = [["", ...sections.map(({ node }) => `Node ${node}`)], Array(sections.length + 1).fill("---"), ...rows];
+  return table.map((cells) => `| ${cells.join(" | ")} |\n`).join("");
+}
+
+/**
+ * Puts the overview into the page.
+ * @param {string} page
+ * @param {string} text
+ */
+function insertOverview(page, text) {
+  const [start, end] = ["<!-- overview -->", "<!-- /overview -->"];
+  return replaceBetween(page, start, end, `${start}\n\n${text}\n${end}`);
+}
+
+module.exports = { sentence, table, insert, readTables, overview, insertOverview };

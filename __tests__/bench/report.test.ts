@@ -1,6 +1,6 @@
 import { caseNamed } from "./cases.js";
 import { chart } from "./chart.js";
-import { insert, sentence, table } from "./report.js";
+import { insert, insertOverview, overview, readTables, sentence, table } from "./report.js";
 
 const exactly = (median: number) => ({ low: median, median, high: median });
 const serve = {
@@ -41,19 +41,36 @@ test("memory is lighter or heavier, not faster or slower", () => {
   expect(sentence(held)).toContain("0.50 of bare node:http (0.50–0.50), 2.00 KiB more memory a client: heavier.");
 });
 
-test("a table takes the place of that of the same Node, and the chart shows every Node", () => {
+test("a table takes the place of that of the same Node; chart and overview show every Node", () => {
   const empty = "before\n<!-- tables start -->\n<!-- tables end -->\nafter\n";
-  const first = insert(empty, "24", table([serve, load], "24.1.0"));
-  const both = insert(first, "26", table([serve], "26.0.0"));
+  const first = insert(empty, "26", table([serve], "26.0.0"));
+  const both = insert(first, "24", table([serve, load], "24.1.0"));
   const again = insert(both, "24", table([{ ...serve, toBare: exactly(1.25) }], "24.2.0"));
-  expect(again.match(/^### Node .*$/gm)).toEqual(["### Node 24.2.0", "### Node 26.0.0"]);
+  expect(again.match(/^### Node .*$/gm)).toEqual(["### Node 26.0.0", "### Node 24.2.0"]);
   expect(again).toMatch(/^before\n[^]*\nafter\n$/);
-  expect(chart(again).match(/>[^<>]*get-serve|>Node [\d.]+|>\d\.\d\d</g)).toEqual([
+  const sections = readTables(again);
+  const picture = chart(sections);
+  expect(picture.match(/>Node [\d.]+|>Hello World[^<]*/g)).toEqual([
     ">Node 24.2.0",
-    ">get-serve",
-    ">1.25<",
     ">Node 26.0.0",
-    ">get-serve",
-    ">0.90<",
+    ">Hello World by serve, 64 connections",
   ]);
+  // In the row, the dots of the two Nodes lie on both sides of bare.
+  const bare = Number(/class="one" d="M(\d+)/.exec(picture)![1]);
+  const dots = [...picture.matchAll(/class="(n\d)" cx="(\d+)"/g)].slice(-2);
+  expect(dots.map(([, node, x]) => [node, Math.sign(Number(x) - bare)])).toEqual([
+    ["n2", 1],
+    ["n3", -1],
+  ]);
+  const page = "before\n<!-- overview -->\nold\n<!-- /overview -->\nafter\n";
+  expect(insertOverview(page, overview(sections))).toBe(`before
+<!-- overview -->
+
+|  | Node 24.2.0 | Node 26.0.0 |
+| --- | --- | --- |
+| Hello World by \`serve\`, 64 connections | 1.25 (1.25–1.25) | 0.90 (0.88–0.92) |
+
+<!-- /overview -->
+after
+`);
 });

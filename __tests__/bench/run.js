@@ -5,7 +5,7 @@
 //   npm run bench                                  all cases
 //   npm run bench -- --seconds=60 get-serve        longer, steadier
 //   npm run bench -- --against=HEAD~1 get-serve    beside another revision
-//   npm run bench -- --save                        into docs/benchmark.md and docs/benchmark.svg too
+//   npm run bench -- --save                        into README.md here, docs/benchmark.md and docs/benchmark.svg too
 //
 // Another version of Node is measured by running this file with it. Sentences and table go to stdout, progress to stderr.
 
@@ -15,9 +15,10 @@ const { cases, caseNamed } = require("./cases.js");
 const { chart } = require("./chart.js");
 const { measure } = require("./measure.js");
 const { readOptions } = require("./options.js");
-const { insert, sentence, table } = require("./report.js");
+const { insert, insertOverview, overview, readTables, sentence, table } = require("./report.js");
 const { buildRevision } = require("./revision.js");
 
+const TABLES = join(__dirname, "README.md");
 const PAGE = join(__dirname, "../../docs/benchmark.md");
 const CHART = join(__dirname, "../../docs/benchmark.svg");
 
@@ -28,9 +29,11 @@ function progress(text) {
 
 /** @param {string} text the table */
 function save(text) {
-  const page = insert(readFileSync(PAGE, "utf8"), process.versions.node.split(".")[0], text);
-  writeFileSync(PAGE, page);
-  writeFileSync(CHART, chart(page));
+  const tables = insert(readFileSync(TABLES, "utf8"), process.versions.node.split(".")[0], text);
+  writeFileSync(TABLES, tables);
+  const sections = readTables(tables);
+  writeFileSync(PAGE, insertOverview(readFileSync(PAGE, "utf8"), overview(sections)));
+  writeFileSync(CHART, chart(sections));
 }
 
 async function main() {
