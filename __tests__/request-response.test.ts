@@ -2,7 +2,7 @@ import * as zlib from "node:zlib";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Response as UndiciResponse } from "undici";
-import { newHttpHeaders, type Request } from "../lib/index";
+import { newHttpHeaders, type HeadersInit, type Request } from "../lib/index";
 import { headerValues, RawClient, type RawResponse } from "./helpers/raw-client";
 import { get, rejectionOf, startServer, startServing } from "./helpers/servers";
 
@@ -81,6 +81,11 @@ describe("respondJson", () => {
     const reply = await answered((request) => request.respondJson(200, {}, headers));
     expect(reply.head).toContain("\r\nX-A: 1\r\nContent-Type: application/json\r\n");
     expect([...headers]).toEqual([["X-A", "1"]]);
+  });
+
+  test.each([null, "", 0])("headers that are %j: an error, not none", async (headers) => {
+    const error = await refused((request) => request.respondJson(200, {}, headers as unknown as HeadersInit));
+    expect(error).toMatchObject({ code: "ERR_INVALID_HEADER" });
   });
 
   test("what somebody has added to every object is no header", async () => {

@@ -17,7 +17,7 @@ import type { Content } from "./wire/response-body";
 /** How much of a body a matcher and `console.log` show, in characters. */
 const SHOWN = 500;
 
-const JSON_TYPE = { "content-type": "application/json" };
+const JSON_TYPE = "application/json";
 
 /** Tells requests apart for a matcher: two of them are never equal, though their fields are getters. */
 const identity = Symbol("request number");
@@ -380,7 +380,10 @@ export class Request {
   respondJson(code: HttpCode, value: unknown, headers?: HeadersInit): Promise<void> {
     try {
       const content = toJsonText(value);
-      const all = headers === undefined ? JSON_TYPE : HttpHeaders.withDefaults(headers, JSON_TYPE);
+      const all =
+        headers === undefined
+          ? { "content-type": JSON_TYPE }
+          : HttpHeaders.withDefault(headers, "content-type", JSON_TYPE);
       return this.#respond(respondJson, code, content, all);
     } catch (error) {
       return this.#failed(error, respondJson);

@@ -57,28 +57,20 @@ describe("what the server itself refused", () => {
     ]);
   });
 
-  test("a TLS handshake that fails", async () => {
-    const server = await startServer({ tls: {} });
+  test.each([
+    ["that fails", {}, /^  a TLS handshake that failed: no [a-z ]+$/],
+    [
+      "of a client that does not trust the certificate",
+      testCertificate,
+      /^  .* broke off: does it trust the certificate\?$/,
+    ],
+  ])("a TLS handshake %s", async (_which, tls, line) => {
+    const server = await startServer({ tls });
     const told = once(server.node, "tlsClientError");
     const client = connectTls({ port: server.getPort(), host: "127.0.0.1" }).on("error", () => {});
     await told;
     client.destroy();
-    expect(await report(server)).toEqual([
-      "What came so far:",
-      expect.stringMatching(/^  a TLS handshake that failed: no [a-z ]+$/),
-    ]);
-  });
-
-  test("a client that does not trust the certificate", async () => {
-    const server = await startServer({ tls: testCertificate });
-    const told = once(server.node, "tlsClientError");
-    const client = connectTls({ port: server.getPort(), host: "127.0.0.1" }).on("error", () => {});
-    await told;
-    client.destroy();
-    expect(await report(server)).toEqual([
-      "What came so far:",
-      "  a TLS handshake that the client broke off: does it trust the certificate?",
-    ]);
+    expect(await report(server)).toEqual(["What came so far:", expect.stringMatching(line)]);
   });
 
   test("the same status from a handler and from the server", async () => {

@@ -41,6 +41,7 @@ test("a request that was accepted gets 410, too; to answer it later does nothing
   const request = await server.acceptRequest({ while: left });
   await server.reset();
   expect((await left).status).toBe(410);
+  await request.sendHeaders({});
   await request.respond(200);
 });
 

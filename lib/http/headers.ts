@@ -89,11 +89,11 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     return #titleCase in init;
   }
 
-  /** Copies header fields, and adds those of the defaults whose names they do not have. @internal */
-  static withDefaults(init: HeadersInit, defaults: { readonly [name: string]: string }): HttpHeaders {
+  /** Copies header fields, and adds one field where they do not have its name. @internal */
+  static withDefault(init: HeadersInit, name: string, value: string): HttpHeaders {
     const titleCase = typeof init === "object" && init !== null && HttpHeaders.is(init) && init.#titleCase;
     const headers = new HttpHeaders(init, titleCase);
-    for (const [name, value] of Object.entries(defaults)) if (!headers.hasKey(name)) headers.set(name, value);
+    if (!headers.hasKey(name)) headers.set(name, value);
     return headers;
   }
 
@@ -597,8 +597,8 @@ function kindOf(value: unknown): string {
   return value === null ? "null" : typeof value;
 }
 
-/** Are these the same but for letter case? Names of the same length mostly differ in their last characters. */
-function isSameName(a: string, b: string): boolean {
+/** RFC 9110 5.1: are these the same but for letter case? Names of the same length mostly differ in their last characters. @internal */
+export function isSameName(a: string, b: string): boolean {
   const last = a.length - 1;
   if (b.length - 1 !== last || (a.charCodeAt(last) | 0x20) !== (b.charCodeAt(last) | 0x20)) return false;
   return a === b || a.toLowerCase() === b.toLowerCase();

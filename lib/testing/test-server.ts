@@ -117,8 +117,8 @@ export class TestServer extends AsyncHttpServer {
    * Cleans up after a test and goes on listening, for one server for a whole file: call it in `afterEach`.
    *
    * It empties `requests`. Requests that have no response get the 410 of `close`, then their connections end; so do those
-   * on which half a request has come, or which another protocol has taken, such as WebSocket. Idle ones that have had a request stay. The waits of
-   * `acceptRequest` are rejected with `ERR_SERVER_CLOSED`. The handler of `serve` stays.
+   * on which half a request has come, or which another protocol has taken, such as WebSocket. Idle ones that have had a
+   * request stay. The waits of `acceptRequest` are rejected with `ERR_SERVER_CLOSED`. The handler of `serve` stays.
    *
    * @returns settles when all that is done
    * @throws as a rejection, as `close`: the error of a handler that was reported nowhere else; an AggregateError of several

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { headerLimit } from "../http/headers";
+import { headerLimit, isSameName } from "../http/headers";
 import { net } from "../node";
 
 /** RFC 9112 3: the longest request line that is accepted, in bytes without its CRLF; Nim's limit. */
@@ -60,22 +60,22 @@ export function readHead(raw: IncomingMessage, limits: Limits): Head {
     const name = lines[i]!;
     switch (name.length) {
       case 4:
-        if (isField(name, "Host", "host")) {
+        if (isSameName(name, "host")) {
           hosts++;
           hostValid &&= isAuthority(lines[i + 1]!);
         }
         break;
       case 6:
-        if (isField(name, "Expect", "expect")) expectation = lines[i + 1];
+        if (isSameName(name, "expect")) expectation = lines[i + 1];
         break;
       case 10:
-        if (isField(name, "Connection", "connection")) head.close ||= asksToClose(lines[i + 1]!);
+        if (isSameName(name, "connection")) head.close ||= asksToClose(lines[i + 1]!);
         break;
       case 14:
-        if (isField(name, "Content-Length", "content-length")) head.length = Number(lines[i + 1]);
+        if (isSameName(name, "content-length")) head.length = Number(lines[i + 1]);
         break;
       case 17:
-        if (isField(name, "Transfer-Encoding", "transfer-encoding")) {
+        if (isSameName(name, "transfer-encoding")) {
           coding = coding === undefined ? lines[i + 1]! : `${coding},${lines[i + 1]!}`;
         }
         break;
@@ -112,11 +112,6 @@ function isAuthority(value: string): boolean {
   if (NAMED_HOST.test(value)) return true;
   const literal = LITERAL_HOST.exec(value);
   return literal !== null && (literal[1] === undefined || net.isIPv6(literal[1]));
-}
-
-/** RFC 9110 5.1: field names are case-insensitive; the two usual spellings need no folding. */
-function isField(name: string, usual: string, lower: string): boolean {
-  return name === usual || name === lower || name.toLowerCase() === lower;
 }
 
 /** RFC 9110 5.6.1: the elements of a list that has no quoted strings. */
