@@ -153,4 +153,4 @@ async function measure(one, other, seconds, progress) {
   return resultOf(one, sides, await runSets(one, sides, seconds, progress));
 }
 
-module.exports = { measure };
+module.exports = { measure, ordersOf };
