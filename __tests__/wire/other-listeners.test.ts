@@ -356,3 +356,40 @@ describe("what another listener has done to a response", () => {
     expect(errors).toEqual([failure]);
   });
 });
+
+describe("a socket that goes from one server to another", () => {
+  // As proxies that look into tunnels do it.
+  test.each(["another", "the same"])("of %s, behind CONNECT, has its requests answered there", async (which) => {
+    const first = await startServer();
+    const second = which === "another" ? await startServer() : first;
+    for (const server of new Set([first, second]))
+      void server.serve((request) => request.respond(200, server === second ? "second" : "first"));
+    first.node.on("connect", (_raw, socket, behind) => {
+      socket.unshift(behind);
+      second.node.emit("connection", socket);
+    });
+    const client = await send(first, connect);
+    await client.send(get("/1"));
+    await client.read(1);
+    await client.send(get("/2"));
+    expect((await client.read(2)).map(({ body }) => String(body))).toEqual(["second", "second"]);
+    await second.close();
+    await client.end();
+    await first.close();
+  });
+});
+
+test("what listens for the end of a response is the same for all requests", async () => {
+  // One of its own for each would be kept, with its request, by lists that V8 has decided to make old at once.
+  const server = await startServer();
+  const listeners: unknown[] = [];
+  // Node's own, of which it may have one for each, comes first.
+  server.node.on("request", (_raw, response) => listeners.push(response.listeners("finish").at(-1)));
+  void server.serve((request) => request.respond(200));
+  const client = await send(server);
+  await client.read(1);
+  await client.send(get());
+  await client.read(2);
+  expect(listeners).toHaveLength(2);
+  expect(listeners[0]).toBe(listeners[1]);
+});

@@ -1,7 +1,8 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
 import { type Report, summary } from "./callbacks";
 import { withCode, type Caller } from "../errors";
-import { AsyncContext, type Exchange } from "../wire/exchange";
+import { AsyncContext } from "../wire/async-context";
+import type { Exchange } from "../wire/exchange";
 import { invalid, type WaitOptions } from "../options";
 import { requestOf, type Request } from "../request";
 import { clearTimeout, setTimeout } from "../node";

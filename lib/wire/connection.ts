@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import { setImmediate } from "../node";
-import { AsyncContext, type Exchange } from "./exchange";
+import { AsyncContext } from "./async-context";
+import type { Exchange } from "./exchange";
 import { leaveBody } from "./incoming-message";
 import { CLOSE_LINGER_TIME, destroyAfter, discardRest, endIdle, endSoon, finishBody } from "./lingering-close";
 import { refusalResponse, type Refusal } from "./response-head";
@@ -31,6 +32,9 @@ export interface Acceptor {
   /** Milliseconds for which a connection may be idle, or 0; `undefined` where Node itself sets that. */
   idleTimeout(): number | undefined;
 }
+
+/** Where a socket has its connection. */
+const CONNECTION_OF = Symbol("connection");
 
 /** Nim's words to a client that shuts its sending side too early. */
 const BODY_ENDS_EARLY = "Bad Request. Content-Length does not match actual.";
@@ -70,6 +74,12 @@ export class Connection {
   constructor(socket: Socket, acceptor: Acceptor) {
     this.socket = socket;
     this.#acceptor = acceptor;
+    (socket as Connected)[CONNECTION_OF] = this;
+  }
+
+  /** The connection of a socket; where the socket was given to another server, that of the latest. */
+  static of(socket: Socket): Connection | undefined {
+    return (socket as Connected)[CONNECTION_OF];
   }
 
   get state(): ConnectionState {
@@ -463,6 +473,10 @@ export class Connection {
   #become(next: ConnectionState): void {
     if (CONNECTION[this.#state].includes(next)) this.#state = next;
   }
+}
+
+interface Connected extends Socket {
+  [CONNECTION_OF]?: Connection;
 }
 
 /** The client's address; an IPv4 client of a dual-stack socket as IPv4 (RFC 4291 2.5.5.2). */

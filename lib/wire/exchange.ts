@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import { withCode } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
-import { asyncHooks } from "../node";
 import { codeToString, reasonPhrase } from "../http/status";
+import { AsyncContext, SHARED_CONTEXT } from "./async-context";
 import type { Connection } from "./connection";
 import { reset } from "./lingering-close";
 import { RequestBody, type BodyOptions } from "./request-body";
@@ -20,19 +20,8 @@ import { WatchedPromise } from "./watched-promise";
 /** What `respond` returns where there is nothing to wait for: the system took the whole response at once, or the client is gone. */
 export const settled = Promise.resolve();
 
-/**
- * Before Node 24 all requests of a connection are emitted in one asynchronous context, so that what a handler enters
- * (`AsyncLocalStorage.enterWith`) would be there for the next request, too: each handler runs in a context of its own.
- */
-const SHARED_CONTEXT = Number(process.versions.node.split(".")[0]) < 24;
-
-/** The asynchronous context of a connection or a request. */
-export class AsyncContext extends asyncHooks.AsyncResource {
-  /** Does it keep the process alive? Jest asks, and would call it an open handle otherwise. */
-  hasRef(): boolean {
-    return false;
-  }
-}
+/** Where a response has its exchange. */
+const EXCHANGE = Symbol("exchange");
 
 /** One request on a connection and the response to it. */
 export class Exchange implements Linked<Exchange> {
@@ -85,7 +74,8 @@ export class Exchange implements Linked<Exchange> {
     this.head = head;
     this.body = new RequestBody(this, bodies, awaitsContinue);
     if (SHARED_CONTEXT) this.keepContext();
-    response.on("finish", () => this.#finish());
+    (response as Responding)[EXCHANGE] = this;
+    response.on("finish", onFinish);
   }
 
   get socket(): Socket {
@@ -237,7 +227,7 @@ export class Exchange implements Linked<Exchange> {
   }
 
   /** The response is with the operating system. */
-  #finish(): void {
+  finish(): void {
     this.#settle?.();
     dumpBody(this.raw);
     if (this.#become("ended-by-others")) {
@@ -461,6 +451,18 @@ export class Exchange implements Linked<Exchange> {
       this.socket.write(head, "latin1", () => resolve());
     });
   }
+}
+
+type Responding = ServerResponse & { [EXCHANGE]?: Exchange };
+
+/**
+ * One function for all responses.
+ *
+ * V8 may decide that every list of listeners gets old, as those of sockets do. A function of its own in such a list, even
+ * of a response that has gone, would keep its request in memory until the next full collection.
+ */
+function onFinish(this: Responding): void {
+  this[EXCHANGE]?.finish();
 }
 
 function alreadyAnswered(exchange: Exchange, how: string): Error {

@@ -106,7 +106,8 @@ export function connectClients(
   };
 
   const receive = (raw: IncomingMessage, response: ServerResponse, expects: boolean): void => {
-    const connection = connections.get(raw.socket);
+    // Not by the map: with thousands of sockets that would be out of the processor's caches at each request.
+    const connection = Connection.of(raw.socket);
     if (connection === undefined) return;
     const shared = othersListen(node, "request");
     const head = readHead(raw, shared ? readerLimits : limits);
