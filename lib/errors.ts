@@ -52,6 +52,11 @@ export function withoutFrames(cause: unknown): unknown {
   return Object.assign(error, { stack: `${error.name}: ${error.message}` });
 }
 
+/** A response where there is one already. @internal */
+export function alreadyAnswered(request: unknown, how: string): Error {
+  return withCode("ERR_ALREADY_ANSWERED", new Error(`${String(request)} cannot be answered: ${how}`));
+}
+
 /** A header line that cannot be sent or kept. @internal */
 export function invalidHeader(problem: string, cause?: unknown): TypeError {
   return withCode("ERR_INVALID_HEADER", new TypeError(problem, cause === undefined ? {} : { cause }));

@@ -1,4 +1,5 @@
 import { Agent, IncomingMessage, ServerResponse, type RequestListener } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { AsyncHttpServer, AsyncHttpServerOptions, Request } from "../../lib/index";
@@ -354,6 +355,47 @@ describe("what another listener has done to a response", () => {
     });
     await (await send(server, upgrade)).end();
     expect(errors).toEqual([failure]);
+  });
+});
+
+describe("a request that is emitted once more", () => {
+  const requests = [
+    ["a GET", get("/old")],
+    ["a POST", post("/old", "1234")],
+  ] as const;
+
+  test.each(requests)("with another URL: %s is one request, and the connection goes on", async (_what, bytes) => {
+    const server = await startServer();
+    server.node.prependListener("request", (raw, response) => {
+      if (raw.url !== "/old") return;
+      raw.url = "/new";
+      server.node.emit("request", raw, response);
+    });
+    void server.serve((request) => request.respond(200, request.raw.url));
+    const client = await send(server, bytes);
+    await client.read(1);
+    await client.send(get("/next"));
+    expect((await client.read(2)).map(({ body }) => String(body))).toEqual(["/new", "/next"]);
+  });
+
+  test("without a connection, as by a test of a listener, is left to that listener", async () => {
+    const server = await startServer();
+    const heard: string[] = [];
+    server.node.on("request", (raw) => heard.push(raw.url!));
+    const raw = Object.assign(new IncomingMessage(null as unknown as Socket), { url: "/made-up", method: "GET" });
+    server.node.emit("request", raw, new ServerResponse(raw));
+    expect(heard).toEqual(["/made-up"]);
+  });
+
+  test.each(requests)("on another server: %s stays with the first", async (_what, bytes) => {
+    const [first, second] = [await startServer(), await startServer()];
+    first.node.on("request", (raw, response) => second.node.emit("request", raw, response));
+    void first.serve((request) => request.respond(200, "first"));
+    void second.serve((request) => request.respond(200, "second"));
+    const client = await send(first, bytes);
+    await client.read(1);
+    await client.send(bytes);
+    expect((await client.read(2)).map(({ body }) => String(body))).toEqual(["first", "first"]);
   });
 });
 

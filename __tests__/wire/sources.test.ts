@@ -310,3 +310,18 @@ test("the head waits for the first piece, but only for a moment", async () => {
   await response;
   expect((await client.read(1))[0]?.body.toString()).toBe("late");
 });
+
+test("a client that resets before the first chunk: nothing was sent, and the status says so", async () => {
+  const { server, client, request } = await askOn(await startServer());
+  const waits = new Promise<never>(() => {});
+  async function* slow(): AsyncGenerator<string> {
+    yield await waits;
+  }
+  const responding = request.respond(200, slow());
+  const gone = disconnected(request.client);
+  client.reset();
+  await Promise.all([gone, responding]);
+  expect(request.status).toBe(0);
+  const wait = await rejectionOf(server.acceptRequest({ timeout: 1 }));
+  expect(wait.message).toContain("GET /: the client disconnected before the response");
+});

@@ -78,8 +78,8 @@ export class Connection {
   }
 
   /** The connection of a socket; where the socket was given to another server, that of the latest. */
-  static of(socket: Socket): Connection | undefined {
-    return (socket as Connected)[CONNECTION_OF];
+  static of(socket: Socket | null): Connection | undefined {
+    return (socket as Connected | null)?.[CONNECTION_OF];
   }
 
   get state(): ConnectionState {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { withCode } from "../errors";
+import { alreadyAnswered } from "../errors";
 import type { Linked } from "../fifo";
 import type { HeadersInit } from "../http/headers";
 import { codeToString, reasonPhrase } from "../http/status";
@@ -78,6 +78,11 @@ export class Exchange implements Linked<Exchange> {
     response.on("finish", onFinish);
   }
 
+  /** Does a response belong to an exchange? */
+  static has(response: ServerResponse): boolean {
+    return (response as Responding)[EXCHANGE] !== undefined;
+  }
+
   get socket(): Socket {
     return this.connection.socket;
   }
@@ -88,9 +93,7 @@ export class Exchange implements Linked<Exchange> {
 
   /** Has a response begun that is not whole? */
   get begun(): boolean {
-    return (
-      this.#responseState === "starting" || this.#responseState === "head-sent" || this.#responseState === "streaming"
-    );
+    return ["starting", "head-sent", "streaming"].includes(this.#responseState);
   }
 
   /** Did another listener of `server.node` send the response? */
@@ -241,6 +244,8 @@ export class Exchange implements Linked<Exchange> {
   /** The client disconnected: nothing of the response can arrive any more. */
   disconnect(): void {
     this.halfClosed();
+    // Nothing of it was on the wire.
+    if (this.#responseState === "starting") this.status = 0;
     if (this.#responseState === "starting" || this.#responseState === "streaming") this.#become("aborted");
     this.#writer?.stop();
     this.#settle?.();
@@ -463,8 +468,4 @@ type Responding = ServerResponse & { [EXCHANGE]?: Exchange };
  */
 function onFinish(this: Responding): void {
   this[EXCHANGE]?.finish();
-}
-
-function alreadyAnswered(exchange: Exchange, how: string): Error {
-  return withCode("ERR_ALREADY_ANSWERED", new Error(`${exchange} cannot be answered: ${how}`));
 }

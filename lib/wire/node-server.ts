@@ -108,7 +108,8 @@ export function connectClients(
   const receive = (raw: IncomingMessage, response: ServerResponse, expects: boolean): void => {
     // Not by the map: with thousands of sockets that would be out of the processor's caches at each request.
     const connection = Connection.of(raw.socket);
-    if (connection === undefined) return;
+    // Another listener may emit a request once more, as behind a rewrite of its URL; it is one request all the same.
+    if (connection === undefined || Exchange.has(response)) return;
     const shared = othersListen(node, "request");
     const head = readHead(raw, shared ? readerLimits : limits);
     // Of a server that is being closed, every response is the last on its connection.
