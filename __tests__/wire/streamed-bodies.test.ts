@@ -668,6 +668,13 @@ test("request.raw.destroy() cuts the connection, as Node's does", async () => {
   expect(client.responses).toEqual([]);
 });
 
+test("request.raw.destroy() rejects readBody, too", async () => {
+  const { request } = await askHead(framings[0]!);
+  const body = request.readBody();
+  request.raw.destroy();
+  expect(await rejectionOf(body)).toMatchObject({ code: "ERR_BODY_NOT_READABLE" });
+});
+
 test("a response streams while its request streams (duplex)", async () => {
   const { server } = await serveWith((request) => request.respond(200, request.bodyStream));
   const client = await send(server, framings[1]!.head(0));

@@ -281,13 +281,15 @@ export class RequestBody implements BodySink, BodySource {
     if (problem !== undefined) return Promise.reject(new Caller(entry).blame(problem));
     return new Promise((resolve, reject) => {
       const settle = (error?: unknown): void => {
-        raw.removeListener("error", settle);
+        raw.removeListener("error", settle).removeListener("close", onClose);
         if (error !== undefined) reject(error as Error);
         else if (this.#state === "complete") resolve(this.#whole);
         else reject(this.#longerThanMaxBody());
       };
+      // Who destroys the message without an error destroys this, too.
+      const onClose = (): void => settle(this.#failure ?? this.#notReadable(DESTROYED));
       this.#settle = settle;
-      raw.on("error", settle);
+      raw.on("error", settle).on("close", onClose);
       const kept = this.#destination === "kept";
       if (this.announced > this.#maxBody || this.length > this.#maxBody) return this.#tooLong();
       this.#goTo("gathering");
