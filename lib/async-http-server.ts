@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { AcceptQueue } from "./server/accept-queue";
 import { bind, listenOptions, urlOf } from "./server/listen";
 import { CallbackErrors, Callbacks, type Report } from "./server/callbacks";
+import { Client } from "./server/client";
 import { Descriptors } from "./server/file-descriptors";
 import { endAll, finishWithin, makeDisposable, stopListening } from "./server/shutdown";
 import { Caller, withCode } from "./errors";
@@ -14,9 +15,10 @@ import { connectClients, type Clients } from "./wire/node-server";
 import { WatchedPromise } from "./wire/watched-promise";
 import {
   checkClose,
+  checkDescriptors,
   checkOptions,
   checkWait,
-  invalid,
+  noHandler,
   type AsyncHttpServerOptions,
   type CloseOptions,
   type WaitOptions,
@@ -30,6 +32,8 @@ import { accept, endOfIteration, handled, Wait } from "./server/wait";
 const QUIET_POLLS = 3;
 /** How many polls at most, while there is always something. */
 const MOST_POLLS = 200;
+
+const HAS_HANDLER = "the server has a handler already, from an earlier serve: close it first, or make it without one";
 
 /** Prints requests and responses where NODE_DEBUG names the package. */
 const debug = util.debuglog("asynchttpserver");
@@ -208,7 +212,8 @@ export class AsyncHttpServer {
     try {
       await this.#binding;
     } catch (error) {
-      this.#state.become(before);
+      // Node's server may have been closed by others in between.
+      if (this.#state.now === "listening") this.#state.become(before);
       throw error;
     } finally {
       this.#binding = undefined;
@@ -265,6 +270,7 @@ export class AsyncHttpServer {
    * @see Nim's `asynchttpserver.shouldAcceptRequest`
    */
   shouldAcceptRequest(assumedDescriptorsPerRequest = 5): boolean {
+    checkDescriptors(assumedDescriptorsPerRequest);
     return this.#descriptors.allowRequest(assumedDescriptorsPerRequest);
   }
 
@@ -311,6 +317,8 @@ export class AsyncHttpServer {
    */
   acceptRequest(wait?: WaitOptions): Promise<Request>;
   acceptRequest(first?: RequestCallback | WaitOptions, second?: WaitOptions): Promise<Request | void> {
+    if (typeof first !== "function" && second !== undefined)
+      return Promise.reject(new Caller(acceptRequest).blame(noHandler("acceptRequest with two arguments", first)));
     if (typeof first !== "function")
       return this.#acceptFor(false, first, (exchange) => accept(exchange, this.#reportToLoop));
     return this.#acceptFor(true, second, (exchange) => this.#callbacks.run(first, exchange, this.#reportToLoop));
@@ -357,15 +365,13 @@ export class AsyncHttpServer {
   ): Promise<void> {
     const caller = new Caller(serve);
     const callback = typeof first === "function" ? first : second;
-    if (typeof callback !== "function") throw caller.blame(invalid(TypeError, "serve needs a callback", callback));
-    if (this.#served !== undefined) {
-      const error = new Error(
-        "the server has a handler already, from an earlier serve: close it first, or make it without one",
-      );
-      throw caller.blame(withCode("ERR_ALREADY_SERVING", error));
-    }
+    if (typeof callback !== "function") throw caller.blame(noHandler("serve", callback));
+    // As `listen` does.
+    if (typeof first !== "function") while (this.#closing !== undefined) await this.#closing;
+    if (this.#served !== undefined) throw caller.blame(withCode("ERR_ALREADY_SERVING", new Error(HAS_HANDLER)));
     const closed = new Promise<void>((resolve) => (this.#served = resolve));
     try {
+      checkDescriptors(assumedDescriptorsPerRequest);
       if (typeof first !== "function") await this.listen(first, address);
       // It was closed before it could serve.
       if (typeof first !== "function" && this.#state.now === "closed") return await closed;
@@ -489,8 +495,8 @@ export class AsyncHttpServer {
     if (this.#rules !== undefined && (given === undefined || (typeof given === "object" && given !== null))) {
       wait = { ...given, timeout: given?.timeout ?? this.#rules.timeout };
     }
-    // Handled from the call on, whatever becomes of the wait. A thenable may work anew each time that it is asked.
-    if (typeof wait?.while?.then === "function") wait = { ...wait, while: handled(wait.while) };
+    // Handled from the call on, whatever becomes of the wait.
+    if (typeof wait?.while?.then === "function") Client.of(wait.while);
     const caller = wait === undefined ? undefined : new Caller(acceptRequest);
     const accepted = this.#accept(loop, wait, use, caller);
     // A test that has failed elsewhere awaits no wait, whose own error would come on top.

@@ -120,6 +120,17 @@ export function checkTime(name: string, time: unknown): void {
   throw invalid(RangeError, `${name} must be from 0 to ${LONGEST_TIMEOUT} milliseconds, or Infinity`, time);
 }
 
+/** @internal */
+export function noHandler(call: string, given: unknown): TypeError {
+  return invalid(TypeError, `${call} needs a callback`, given);
+}
+
+/** @throws TypeError `ERR_INVALID_ARGUMENT` @internal */
+export function checkDescriptors(assumed: unknown): void {
+  if (typeof assumed === "number" && !Number.isNaN(assumed)) return;
+  throw invalid(TypeError, "assumedDescriptorsPerRequest must be a number", assumed);
+}
+
 /** @throws TypeError or RangeError `ERR_INVALID_ARGUMENT` @internal */
 export function checkWait(wait: WaitOptions): void {
   checkNames("acceptRequest", wait, WAIT_OPTIONS);

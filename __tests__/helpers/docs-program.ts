@@ -35,6 +35,11 @@ export class Program {
     return this.printed(/https?:\/\/[^\s/]+/);
   }
 
+  /** Nobody reads its stderr any more. */
+  closeStderr(): void {
+    this.#child.stderr!.destroy();
+  }
+
   send(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -498,3 +498,13 @@ test("a response names the connection's future as HTTP/1.1 does: silence means i
   await client.send(get("/2"));
   expect(pathOf(await server.acceptRequest())).toBe("/2");
 });
+
+test("two arguments without a handler are an error with the line that called", async () => {
+  const server = await startServer();
+  const misspelt = undefined as unknown as () => void;
+  const error = await rejectionOf(server.acceptRequest(misspelt, { timeout: 1_000 }));
+  expect(error).toBeInstanceOf(TypeError);
+  expect(error).toHaveProperty("code", "ERR_INVALID_ARGUMENT");
+  expect(error.message).toBe("acceptRequest with two arguments needs a callback; got undefined");
+  expect(error.stack).toContain("accept-queue.test");
+});

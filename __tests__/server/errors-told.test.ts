@@ -313,6 +313,32 @@ test("await using prints what its SuppressedError would hide", async () => {
   );
 });
 
+test("where nobody reads stderr any more, failed handlers end no process", async () => {
+  const project = new Project();
+  try {
+    const path = project.write(
+      "service.js",
+      `const { newAsyncHttpServer } = require("asynchttpserver");
+       const server = newAsyncHttpServer();
+       process.once("SIGTERM", () => void server.close());
+       server.listen(0).then(() => {
+         console.log(server.url);
+         return server.serve(() => {
+           throw new Error("told to nobody");
+         });
+       });`,
+    );
+    await using program = new Program(path);
+    const url = await program.url();
+    program.closeStderr();
+    for (let i = 0; i < 5; i++) expect((await fetch(url)).status).toBe(500);
+    program.send("SIGTERM");
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+  } finally {
+    project.remove();
+  }
+});
+
 test("the stop of docs/deploying.md ends with 0 and its clean-up, whatever failed before", async () => {
   const project = new Project();
   try {

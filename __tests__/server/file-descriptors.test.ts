@@ -214,6 +214,18 @@ describe("shouldAcceptRequest", () => {
   });
 });
 
+describe("assumedDescriptorsPerRequest", () => {
+  test.each([NaN, "5", null, {}])("%p is refused, and nothing is trusted for it", async (assumed) => {
+    const server = await startServer();
+    const error = expect.objectContaining({ name: "TypeError", code: "ERR_INVALID_ARGUMENT" });
+    expect(() => server.shouldAcceptRequest(assumed as number)).toThrow(error);
+    expect(server.shouldAcceptRequest(10_000_000)).toBe(false);
+    const unheard = makeServer();
+    await expect(unheard.serve(0, echo, undefined, assumed as number)).rejects.toEqual(error);
+    expect(unheard.node.listening).toBe(false);
+  });
+});
+
 test("a connection that the system refuses to accept ends nothing", async () => {
   const server = await startServing(echo);
   server.node.emit("error", noRoom);

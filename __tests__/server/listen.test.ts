@@ -22,6 +22,19 @@ describe("a port", () => {
     expect(server.url).toBe(`http://127.0.0.1:${server.getPort()}`);
   });
 
+  test("is not bound where Node's server is closed meanwhile, and close settles", async () => {
+    const server = makeServer();
+    const listening = server.listen(0);
+    const rejected = rejectionOf(listening);
+    // Node looks an interface up first, so that nothing is bound in this turn.
+    await Promise.resolve();
+    server.node.close();
+    expect(await rejected).toMatchObject({ code: "ERR_SERVER_CLOSED" });
+    await server.close();
+    await server.listen(0);
+    expect(server.getPort()).toBeGreaterThan(0);
+  });
+
   test("a number takes that one", async () => {
     const first = await startServer();
     const port = first.getPort();

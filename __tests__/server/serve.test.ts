@@ -44,6 +44,17 @@ describe("starting", () => {
     expect(await textOf(server)).toBe("/|");
   });
 
+  test("on a port, while the server is being closed, begins behind that", async () => {
+    const server = makeServer();
+    const first = server.serve(0, echo);
+    await once(server.node, "listening");
+    const closing = server.close();
+    void server.serve(0, (request) => request.respond(200, "second"));
+    await Promise.all([first, closing]);
+    if (!server.node.listening) await once(server.node, "listening");
+    expect(await textOf(server)).toBe("second");
+  });
+
   test("hands over what was queued before, in order, and unread bodies", async () => {
     const server = await startServer();
     const targets = ["/1", "/2"];

@@ -189,3 +189,24 @@ test("a client that is still at work keeps the wait", async () => {
   resolve();
   await rejectionOf(waiting);
 });
+
+test("a client of many waits keeps nothing of those that are over: a promise would, until it settles", async () => {
+  const server = await startServer();
+  const { promise, resolve } = deferred();
+  const asked = jest.spyOn(promise, "then");
+  const serveOne = async (): Promise<void> => {
+    const waiting = server.acceptRequest({ while: promise });
+    const response = fetch(server.url);
+    await (await waiting).respond(200);
+    await response;
+  };
+  await serveOne();
+  const once = asked.mock.calls.length;
+  for (let i = 0; i < 3; i++) await serveOne();
+  expect(asked).toHaveBeenCalledTimes(once);
+  const waiting = server.acceptRequest({ while: promise });
+  resolve();
+  expect(await rejectionOf(waiting)).toMatchObject({ code: "ERR_CLIENT_FINISHED" });
+  const late = await rejectionOf(server.acceptRequest({ while: promise }));
+  expect(late).toMatchObject({ code: "ERR_CLIENT_FINISHED" });
+});

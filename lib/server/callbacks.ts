@@ -22,7 +22,7 @@ export class Callbacks {
   print(error: unknown, line: string, why = ""): void {
     const culprit = this.#onError === undefined ? "the handler" : "onError";
     try {
-      process.stderr.write(`asynchttpserver: ${culprit} failed for ${line}${why}\n${inspected(error)}\n`);
+      process.stderr.write(`asynchttpserver: ${culprit} failed for ${line}${why}\n${inspected(error)}\n`, notWritten);
     } catch {
       // Nobody reads it.
     }
@@ -182,3 +182,10 @@ function errorLine(error: Error): string {
   const { code, message, reason } = cause as NodeJS.ErrnoException & { reason?: unknown };
   return `${line} (${typeof reason === "string" ? reason : message === "" ? String(code) : message})`;
 }
+
+/** Where the reader of stderr has gone, as with `2>&1 | tee`, its stream emits an error next, which would end the process. */
+function notWritten(error?: Error | null): void {
+  if (error && !process.stderr.listeners("error").includes(ignore)) process.stderr.once("error", ignore);
+}
+
+function ignore(): void {}

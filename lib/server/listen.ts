@@ -1,6 +1,6 @@
 import type { AddressInfo, ListenOptions, Server } from "node:net";
 import { afterPoll, fs, net } from "../node";
-import { systemError } from "../errors";
+import { systemError, withCode } from "../errors";
 import { invalid } from "../options";
 
 /** Connections that the system holds until they are accepted; of Node's 511, a burst of 1,000 clients makes half wait a second. */
@@ -43,10 +43,15 @@ export async function bind(server: Server, options: ListenOptions): Promise<void
     const done = (cause?: NodeJS.ErrnoException | null): void => {
       server.removeListener("error", done);
       server.removeListener("listening", done);
+      server.removeListener("close", closed);
       resolve(cause ?? undefined);
     };
+    // By `server.node.close()`, while the name of the interface was looked up: Node tells nothing else.
+    const closed = (): void =>
+      done(withCode("ERR_SERVER_CLOSED", new Error("the server was closed before it could listen")));
     server.on("error", done);
     server.on("listening", done);
+    server.on("close", closed);
     server.listen(options);
   });
   if (error === undefined) return;

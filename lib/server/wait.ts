@@ -1,5 +1,6 @@
 import type { AcceptQueue, Waiter } from "./accept-queue";
 import { type Report, summary } from "./callbacks";
+import { Client } from "./client";
 import { withCode, type Caller } from "../errors";
 import { AsyncContext } from "../wire/async-context";
 import type { Exchange } from "../wire/exchange";
@@ -120,15 +121,12 @@ export class Wait<T> implements Waiter {
         : setTimeout(() => this.#end(this.#timeoutError(timeout)), timeout);
     if (!around.keepsAlive) timer?.unref();
     signal?.addEventListener("abort", aborted);
+    const unfollow = client && Client.of(client).follow((outcome) => void this.#clientDone(outcome));
     this.#cleanUp = () => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", aborted);
+      unfollow?.();
     };
-    if (client === undefined) return;
-    client.then(
-      (value) => void this.#clientDone(() => this.#finishedError(value)),
-      (reason: unknown) => void this.#clientDone(() => this.#failedError(reason)),
-    );
   }
 
   #settle(): void {
@@ -142,9 +140,10 @@ export class Wait<T> implements Waiter {
   }
 
   /** The client is done: it may have sent its request in the same turn, so what has come is looked at first. */
-  async #clientDone(error: () => Error): Promise<void> {
+  async #clientDone(outcome: PromiseSettledResult<unknown>): Promise<void> {
     await this.#around!.quiet();
-    if (!this.ended) this.#end(error());
+    if (this.ended) return;
+    this.#end(outcome.status === "fulfilled" ? this.#finishedError(outcome.value) : this.#failedError(outcome.reason));
   }
 
   #timeoutError(timeout: number): Error {
