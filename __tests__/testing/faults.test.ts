@@ -86,6 +86,15 @@ describe.each(kinds)("%s", (_, content) => {
   });
 });
 
+test("throttled lets tiny chunks through at its rate, not at that of timers", async () => {
+  // A timer for each would take ten times as long as a test may.
+  const [chunks, rate] = [50_000, 10_000_000];
+  const outcome = await outcomeOf((request) =>
+    request.respond(200, throttled(pieces(...Array(chunks).fill("x")), rate)),
+  );
+  expect(outcome).toMatchObject({ content: "x".repeat(chunks), whole: true });
+});
+
 test("faults nest", async () => {
   const content = (request: Request): Content => truncated(request, throttled(delayed(hello, 10), 1_000), 7);
   const outcome = await outcomeOf((request) => request.respond(200, content(request)));

@@ -18,6 +18,12 @@ class Runner implements TestHooks {
     for (const run of this.#after) await run();
   }
 
+  /** Runs a test that passes. */
+  async pass(test: () => unknown): Promise<void> {
+    const [error] = await this.run(test);
+    if (error !== undefined) throw error;
+  }
+
   /** What a test comes to, with the errors of its hooks. */
   async run(test: () => unknown): Promise<unknown[]> {
     const errors: unknown[] = [];
@@ -78,7 +84,7 @@ describe("the stand-in", () => {
   test("can be iterated, and spied on", async () => {
     const runner = new Runner();
     const server = useTestServer({ hooks: runner });
-    await runner.run(async () => {
+    await runner.pass(async () => {
       const reply = fetch(server.url);
       for await (const request of server) {
         await request.respond(204);
@@ -87,8 +93,19 @@ describe("the stand-in", () => {
       expect((await reply).status).toBe(204);
       const spy = jest.spyOn(server, "getPort").mockReturnValue(1);
       expect(server.getPort()).toBe(1);
+      expect(server.getPort).toHaveBeenCalledTimes(1);
+      expect(server.getPort).toBe(spy);
       spy.mockRestore();
       expect(server.getPort()).toBeGreaterThan(1);
+      const url = jest.spyOn(server, "url", "get").mockReturnValue("http://mocked");
+      expect(server.url).toBe("http://mocked");
+      url.mockRestore();
+      expect(server.url).toMatch(/^http:\/\/127/);
+      const called = jest.spyOn(server, "getPort");
+      expect(server.getPort()).toBeGreaterThan(1);
+      expect(called).toHaveBeenCalledTimes(1);
+      jest.restoreAllMocks();
+      expect(jest.isMockFunction(server.getPort)).toBe(false);
     });
   });
 
@@ -187,7 +204,7 @@ describe("a test that fails", () => {
     const runner = new Runner();
     const server = useTestServer({ hooks: runner });
     let client: RawClient;
-    await runner.run(async () => {
+    await runner.pass(async () => {
       client = await send(server, bytes);
       while (!server.node.listening) await once(server.node, "listening");
     });

@@ -234,11 +234,17 @@ async function* afterwards(content: Body, pauses: Pauses, ms: number): Pieces {
 
 async function* slowly(content: Body, pauses: Pauses, rate: number): Pieces {
   const size = Math.max(1, Math.floor(rate / PIECES_PER_SECOND));
+  // A timer takes a millisecond at least: what tiny chunks have to wait is gathered.
+  let due = 0;
   for await (const chunk of piecesOf(content)) {
     const bytes = bytesOf(chunk);
     for (let at = 0; at < bytes.length; at += size) {
       const piece = bytes.subarray(at, at + size);
-      await pauses.next((piece.length / rate) * 1_000);
+      due += (piece.length / rate) * 1_000;
+      if (due >= 1) {
+        await pauses.next(due);
+        due = 0;
+      }
       yield piece;
     }
   }

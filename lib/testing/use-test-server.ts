@@ -122,12 +122,16 @@ function standIn(current: () => TestServer | undefined): TestServer {
       throw new Caller(get).blame(withCode("ERR_SERVER_NOT_LISTENING", error));
     }
     const value: unknown = Reflect.get(server, name, server);
-    return typeof value === "function" && name !== "constructor" ? value.bind(server) : value;
+    // What the server has itself is a spy of the test's, which has to stay what it is.
+    const isMethod = typeof value === "function" && name !== "constructor" && !Object.hasOwn(server, name);
+    return isMethod ? value.bind(server) : value;
   }
 
   return new Proxy(nobody, {
     get,
     set: (_target, name, value) => Reflect.set(current() ?? nobody, name, value),
+    defineProperty: (_target, name, descriptor) => Reflect.defineProperty(current() ?? nobody, name, descriptor),
+    deleteProperty: (_target, name) => Reflect.deleteProperty(current() ?? nobody, name),
     has: (_target, name) => Reflect.has(current() ?? nobody, name),
     ownKeys: () => Reflect.ownKeys(current() ?? nobody),
     getOwnPropertyDescriptor: (_target, name) => {
