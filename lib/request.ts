@@ -309,7 +309,8 @@ export class Request {
    * `Content-Length` is counted in bytes unless the caller gives one; content beyond the caller's is not sent, and where
    * the content is shorter the connection is cut behind it. HEAD, 204, 205 and 304 send no content. 100, 102 and 103
    * send that interim response, and the request still waits for its final one. A stream or async iterable is sent as it
-   * comes, no faster than the client takes it; if it fails, the connection is cut.
+   * comes, no faster than the client takes it. If it fails before its first chunk, the client gets 500; later, or if that
+   * takes over 100 milliseconds, the connection is cut.
    *
    * Differs from Nim: a second response is an error, not a second message on the wire.
    *
@@ -318,7 +319,7 @@ export class Request {
    * @param headers pairs, a record, a Map, a fetch Headers; names go out in lower case
    * @returns settles when the bytes are with the operating system, or the client has disconnected
    * @throws as a rejection, with nothing written: RangeError `ERR_INVALID_STATUS`, TypeError `ERR_INVALID_HEADER` or
-   *   `ERR_INVALID_ARGUMENT`, Error `ERR_ALREADY_ANSWERED`; with the connection cut: what a source throws
+   *   `ERR_INVALID_ARGUMENT`, Error `ERR_ALREADY_ANSWERED`; with 500 or the connection cut: what a source throws
    *
    * @example
    * import { newAsyncHttpServer, Http404 } from "asynchttpserver";

@@ -40,9 +40,9 @@ function text(x, y, content, kind = "") {
   return `<text x="${x}" y="${y}"${kind && ` class="${kind}"`}>${content.replaceAll("`", "")}</text>`;
 }
 
-/** @param {number} node which Node @param {number} x @param {number} y the middle */
-function dot(node, x, y) {
-  return `<circle class="n${node}" cx="${x}" cy="${y}" r="5"/>`;
+/** @param {number} x @param {number} y the middle */
+function dot(x, y) {
+  return `<circle cx="${x}" cy="${y}" r="5"/>`;
 }
 
 /**
@@ -54,13 +54,16 @@ function chart(sections) {
   // The newest Nodes keep their shades.
   const shadeOf = (/** @type {number} */ i) => LIGHT.length - sections.length + i;
   const bottom = TOP + titles.size * LINE;
-  const rows = [...titles].flatMap(([name, title], row) => {
+  const rows = Array.from(titles.values(), (title, row) => {
     const y = TOP + row * LINE + LINE / 2;
-    const dots = sections.flatMap(({ ratios }, i) => {
+    return `<text y="${y + 4}">${title.replaceAll("`", "")}</text>`;
+  });
+  const dots = sections.flatMap(({ ratios }, i) => {
+    const own = [...titles.keys()].flatMap((name, row) => {
       const ratio = ratios.find((each) => each.name === name);
-      return ratio === undefined ? [] : [dot(shadeOf(i), xOf(ratio.median), y)];
+      return ratio === undefined ? [] : [dot(xOf(ratio.median), TOP + row * LINE + LINE / 2)];
     });
-    return [text(LEFT - 20, y + 4, title, "e"), ...dots];
+    return [`<g class="n${shadeOf(i)}">`, dot(LEFT + i * 105, 50), ...own, "</g>"];
   });
   const lines = Array.from(titles, (_, row) => `M${LEFT} ${TOP + row * LINE + LINE / 2}H${RIGHT}`).join("");
   return [
@@ -69,14 +72,14 @@ function chart(sections) {
     `<style>${STYLE}</style>`,
     `<rect class="back" width="${WIDTH}" height="${bottom + 16}" rx="8"/>`,
     text(16, 26, "Work for the same CPU time (connections held: memory), bare node:http being 1", "b"),
-    ...sections.flatMap(({ node }, i) => [
-      dot(shadeOf(i), LEFT + i * 105, 50),
-      text(LEFT + 10 + i * 105, 54, `Node ${node}`),
-    ]),
+    ...sections.map(({ node }, i) => text(LEFT + 10 + i * 105, 54, `Node ${node}`)),
     ...[SCALE.low, 1, SCALE.high].map((ratio) => text(xOf(ratio), 82, ratio === 1 ? "bare" : String(ratio), "m")),
     `<path class="one" d="M${xOf(1)} ${TOP}V${bottom}"/>`,
     `<path class="line" d="${lines}"/>`,
+    `<g class="e" transform="translate(${LEFT - 20})">`,
     ...rows,
+    "</g>",
+    ...dots,
     "</svg>",
     "",
   ].join("\n");

@@ -57,7 +57,7 @@ test("a table takes the place of that of the same Node; chart and overview show 
   ]);
   // In the row, the dots of the two Nodes lie on both sides of bare.
   const bare = Number(/class="one" d="M(\d+)/.exec(picture)![1]);
-  const dots = [...picture.matchAll(/class="(n\d)" cx="(\d+)"/g)].slice(-2);
+  const dots = [...picture.matchAll(/<g class="(n\d)">\n.*\n<circle cx="(\d+)"/g)];
   expect(dots.map(([, node, x]) => [node, Math.sign(Number(x) - bare)])).toEqual([
     ["n2", 1],
     ["n3", -1],

@@ -5,7 +5,7 @@
 //   npm run bench                                  all cases
 //   npm run bench -- --seconds=60 get-serve        longer, steadier
 //   npm run bench -- --against=HEAD~1 get-serve    beside another revision
-//   npm run bench -- --save                        into README.md here, docs/benchmark.md and docs/benchmark.svg too
+//   npm run bench -- --save                        into README.md and benchmark.svg here, and docs/benchmark.md
 //
 // Another version of Node is measured by running this file with it. Sentences and table go to stdout, progress to stderr.
 
@@ -20,7 +20,7 @@ const { buildRevision } = require("./revision.js");
 
 const TABLES = join(__dirname, "README.md");
 const PAGE = join(__dirname, "../../docs/benchmark.md");
-const CHART = join(__dirname, "../../docs/benchmark.svg");
+const CHART = join(__dirname, "benchmark.svg");
 
 /** @param {string} text */
 function progress(text) {
