@@ -120,7 +120,7 @@ export function checkTime(name: string, time: unknown): void {
   throw invalid(RangeError, `${name} must be from 0 to ${LONGEST_TIMEOUT} milliseconds, or Infinity`, time);
 }
 
-/** @internal */
+/** The error of a call without its handler. @internal */
 export function noHandler(call: string, given: unknown): TypeError {
   return invalid(TypeError, `${call} needs a callback`, given);
 }

@@ -1,7 +1,6 @@
 import type { AsyncHttpServer, AsyncHttpServerOptions, Request } from "../../lib/index";
 import { startTestServer } from "../../lib/testing/index";
-import { Program } from "../helpers/docs-program";
-import { Project } from "../helpers/docs-project";
+import { startProgram } from "../helpers/docs-examples";
 import { deferred, get, rejectionOf, send, settle, startServer } from "../helpers/servers";
 import { keepStderr } from "../helpers/stderr";
 
@@ -314,56 +313,44 @@ test("await using prints what its SuppressedError would hide", async () => {
 });
 
 test("where nobody reads stderr any more, failed handlers end no process", async () => {
-  const project = new Project();
-  try {
-    const path = project.write(
-      "service.js",
-      `const { newAsyncHttpServer } = require("asynchttpserver");
-       const server = newAsyncHttpServer();
-       process.once("SIGTERM", () => void server.close());
-       server.listen(0).then(() => {
-         console.log(server.url);
-         return server.serve(() => {
-           throw new Error("told to nobody");
-         });
-       });`,
-    );
-    await using program = new Program(path);
-    const url = await program.url();
-    program.closeStderr();
-    for (let i = 0; i < 5; i++) expect((await fetch(url)).status).toBe(500);
-    program.send("SIGTERM");
-    expect(await program.ended).toEqual({ code: 0, signal: null });
-  } finally {
-    project.remove();
-  }
+  await using program = startProgram(
+    "service.js",
+    `const { newAsyncHttpServer } = require("asynchttpserver");
+     const server = newAsyncHttpServer();
+     process.once("SIGTERM", () => void server.close());
+     server.listen(0).then(() => {
+       console.log(server.url);
+       return server.serve(() => {
+         throw new Error("told to nobody");
+       });
+     });`,
+  );
+  const url = await program.url();
+  program.closeStderr();
+  for (let i = 0; i < 5; i++) expect((await fetch(url)).status).toBe(500);
+  program.send("SIGTERM");
+  expect(await program.ended).toEqual({ code: 0, signal: null });
 });
 
 test("the stop of docs/deploying.md ends with 0 and its clean-up, whatever failed before", async () => {
-  const project = new Project();
-  try {
-    const path = project.write(
-      "service.js",
-      `const { newAsyncHttpServer } = require("asynchttpserver");
-       const server = newAsyncHttpServer();
-       process.once("SIGTERM", () => void server.close({ grace: 10_000 }));
-       server.listen(0).then(async () => {
-         console.log(server.url);
-         await server.serve((request) => {
-           if (request.url.path === "/fails") throw new Error("one bad request");
-           return request.respond(200);
-         });
-         console.log("cleaned up");
-       });`,
-    );
-    await using program = new Program(path);
-    const url = await program.url();
-    expect((await fetch(`${url}/fails`)).status).toBe(500);
-    program.send("SIGTERM");
-    expect(await program.ended).toEqual({ code: 0, signal: null });
-    expect(program.stdout).toContain("cleaned up");
-    expect(program.stderr).toContain("one bad request");
-  } finally {
-    project.remove();
-  }
+  await using program = startProgram(
+    "service.js",
+    `const { newAsyncHttpServer } = require("asynchttpserver");
+     const server = newAsyncHttpServer();
+     process.once("SIGTERM", () => void server.close({ grace: 10_000 }));
+     server.listen(0).then(async () => {
+       console.log(server.url);
+       await server.serve((request) => {
+         if (request.url.path === "/fails") throw new Error("one bad request");
+         return request.respond(200);
+       });
+       console.log("cleaned up");
+     });`,
+  );
+  const url = await program.url();
+  expect((await fetch(`${url}/fails`)).status).toBe(500);
+  program.send("SIGTERM");
+  expect(await program.ended).toEqual({ code: 0, signal: null });
+  expect(program.stdout).toContain("cleaned up");
+  expect(program.stderr).toContain("one bad request");
 });

@@ -2,6 +2,9 @@ import { createServer } from "node:http";
 import { connect } from "node:net";
 import { once } from "node:events";
 import { performance } from "node:perf_hooks";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Request } from "../../lib/index";
 import { RawClient } from "../helpers/raw-client";
 import { deferred, get, hasSettled, makeServer, rejectionOf, settle, startServer } from "../helpers/servers";
 
@@ -190,7 +193,28 @@ test("a client that is still at work keeps the wait", async () => {
   await rejectionOf(waiting);
 });
 
-test("a client of many waits keeps nothing of those that are over: a promise would, until it settles", async () => {
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+test("the requests of waits beside a client that runs on are let go of", async () => {
+  const server = await startServer();
+  const client = new Promise<never>(() => {});
+  const requests: Array<WeakRef<Request>> = [];
+  for (let i = 0; i < 40; i++) {
+    const waiting = server.acceptRequest({ while: client });
+    const response = fetch(server.url);
+    const request = await waiting;
+    requests.push(new WeakRef(request));
+    await request.respond(200);
+    await (await response).text();
+  }
+  await settle(server);
+  collect();
+  // The latest may still be on some stack.
+  expect(requests.filter((request) => request.deref() !== undefined).length).toBeLessThan(10);
+});
+
+test("a client of many waits is asked once", async () => {
   const server = await startServer();
   const { promise, resolve } = deferred();
   const asked = jest.spyOn(promise, "then");

@@ -1,6 +1,6 @@
 type Outcome = PromiseSettledResult<unknown>;
 
-/** What the clients were made into that waits were given. */
+/** The clients that waits were given, by their promises. */
 const known = new WeakMap<PromiseLike<unknown>, Client>();
 
 /**
